@@ -1,0 +1,1 @@
+"""The harness: plan, run, score and store a benchmark of subject personalization."""
