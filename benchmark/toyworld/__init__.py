@@ -1,0 +1,1 @@
+"""The toy world: a drawn universe whose truth is known, and the models trained on it."""
