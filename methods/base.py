@@ -1,0 +1,19 @@
+"""Control `base`: the untouched backbone, asked for the class and not for the subject."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from methods.interface import Method, NoSettings, Task, fill
+
+
+class Base(Method):
+    """No personalization: the identifier is dropped and the class noun stays."""
+
+    name: ClassVar[str] = "base"
+    summary: ClassVar[str] = "no personalization: the backbone and the class noun"
+    trains: ClassVar[bool] = False
+
+    def prompt(self, template: str, task: Task, settings: NoSettings) -> str:
+        """ "a {subject} in the jungle" becomes "a dog in the jungle"."""
+        return fill(template, task.class_noun)

@@ -1,0 +1,152 @@
+"""Finding methods, and the version of their code."""
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+
+import methods
+from methods import code_version, get_method, method_names
+
+PLUGIN = '''
+"""A control that paints everything black."""
+from PIL import Image
+from methods.interface import Method, fill
+
+class Black(Method):
+    name = "black"
+    summary = "all black"
+    trains = False
+
+    def prompt(self, template, task, settings):
+        return fill(template, task.class_noun)
+
+    def images(self, pipe, requests, task, settings, generate):
+        return [Image.new("RGB", (task.resolution,) * 2) for _ in requests]
+'''
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """An installed package, as its metadata would announce it."""
+    file = tmp_path / "black_plugin.py"
+    file.write_text(PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = EntryPoint("black", "black_plugin:Black", methods.ENTRY_POINT_GROUP)
+    monkeypatch.setattr(methods, "entry_points", lambda group: [entry])
+    yield file
+    sys.modules.pop("black_plugin", None)
+
+
+def test_methods_are_the_files_of_the_folder():
+    own = {"base", "copy", "dreambooth", "oracle", "textboost", "textual-inversion"}
+    assert own <= set(method_names())
+    assert method_names() == sorted(method_names())
+
+
+def test_every_listed_method_can_be_had_and_carries_its_name():
+    for name in method_names():
+        method = get_method(name)
+        assert method.name == name
+        assert method.summary
+        assert {"paper", "toy"} <= method.presets.keys()
+
+
+def test_listing_and_versioning_import_no_torch():
+    code = (
+        "import sys, methods\n"
+        "names = methods.method_names()\n"
+        "assert all(methods.code_version(name) for name in names)\n"
+        "assert not {'torch', 'diffusers', 'transformers'} & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_settings_can_be_read_without_diffusers():
+    code = (
+        "import sys, methods\n"
+        "for name in methods.method_names():\n"
+        "    method = methods.get_method(name)\n"
+        "    method.Settings(**method.presets['toy'])\n"
+        "assert not {'diffusers', 'transformers', 'peft'} & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("ask", [get_method, code_version])
+def test_an_unknown_name_is_answered_with_the_nearest(ask):
+    with pytest.raises(ValueError, match='unknown method "text-boost": did you mean "textboost"'):
+        ask("text-boost")
+    with pytest.raises(ValueError, match="known: base, copy"):
+        ask("qqqq")
+
+
+def test_a_plug_in_is_listed_loaded_and_versioned(plugin):
+    assert "black" in method_names()
+    assert get_method("black").name == "black"
+    before = code_version("black")
+    plugin.write_text(PLUGIN.replace('"RGB"', '"L"'))
+    assert code_version("black") != before
+
+
+def test_a_plug_in_that_is_no_method_is_refused(plugin):
+    plugin.write_text("Black = 3")
+    with pytest.raises(ValueError, match='black_plugin:Black: expected a Method named "black"'):
+        get_method("black")
+
+
+@pytest.fixture
+def sources(tmp_path, monkeypatch):
+    """A copy of both packages' code in which files can be edited."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for package in ("methods", "textboost"):
+        (tmp_path / package).mkdir()
+        for file in methods._source(package).parent.glob("*.py"):
+            (tmp_path / package / file.name).write_text(file.read_text())
+    found = methods._source
+    root = methods._source("methods").parents[1]
+
+    def copied(module):
+        path = found(module)
+        return path and tmp_path / path.relative_to(root)
+
+    monkeypatch.setattr(methods, "_source", copied)
+    return tmp_path
+
+
+def edit(file, old, new):
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def test_comments_and_docstrings_do_not_change_the_version(sources):
+    before = code_version("dreambooth")
+    file = sources / "methods" / "dreambooth.py"
+    edit(file, '"""DreamBooth: tie', '"""DreamBooth, in other words: tie')
+    edit(file, "# Trained:", "# What is trained:")
+    edit(file, '"""Have the prior pictures made."""', '"""Make the prior pictures."""')
+    assert code_version("dreambooth") == before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "changed"),
+    [
+        ("methods/dreambooth.py", "learning_rate: float = 5e-6", "learning_rate: float = 6e-6",
+         {"dreambooth"}),
+        ("methods/loop.py", "weight_decay=1e-2", "weight_decay=1e-3",
+         {"dreambooth", "textboost", "textual-inversion"}),
+        # Through another module: methods.textboost -> textboost.train -> textboost.losses.
+        ("textboost/losses.py", "1.0 - cosine", "2.0 - cosine", {"textboost"}),
+        ("textboost/tokens.py", "vectors: int = 0", "vectors: int = 1",
+         {"dreambooth", "textboost", "textual-inversion"}),
+        ("methods/photos.py", "room // 2", "room // 3",
+         {"copy", "dreambooth", "textboost", "textual-inversion"}),
+    ],
+)  # fmt: skip
+def test_a_change_of_code_changes_the_version_of_those_who_use_it(sources, file, old, new, changed):
+    names = ["base", "copy", "dreambooth", "oracle", "textboost", "textual-inversion"]
+    before = {name: code_version(name) for name in names}
+    edit(sources / file, old, new)
+    assert {name for name in names if code_version(name) != before[name]} == changed
