@@ -1,0 +1,127 @@
+"""Scores of generated images. One metric is one file in this folder, found by its name.
+
+A metric's file holds
+
+- `KIND`: `"image"` when it needs image embeddings alone, `"text"` when it needs prompts as well;
+- `EMITS`: every value of the column `metric` it writes -> `"higher"` or `"lower"`, whichever is
+  better, or `"reference"` for a yardstick such as the score of real photos;
+- `score(evidence)`: a pure function that returns a frame with `SCORE_COLUMNS`.
+
+A package outside this project adds a metric through an entry point in the group
+`textboost_bench.metrics` that names such a module.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol, cast
+
+from benchmark.errors import UserError
+from benchmark.subjects import unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from PIL import Image
+
+    from benchmark.metrics.evidence import Evidence
+
+ENTRY_POINTS = "textboost_bench.metrics"
+NOT_METRICS = frozenset({"encoders", "evidence"})
+
+
+class Metric(Protocol):
+    """What a metric's module offers."""
+
+    KIND: str
+    EMITS: dict[str, str]
+
+    def score(self, evidence: Evidence) -> pd.DataFrame: ...
+
+
+def metric_names() -> list[str]:
+    """Names of all metrics, our own and those of installed packages, sorted. Imports none."""
+    return sorted(_modules())
+
+
+def get_metric(name: str) -> Metric:
+    """The metric's module; UserError with the nearest spelling when there is none."""
+    modules = _modules()
+    if name not in modules:
+        raise UserError(unknown("metric", name, sorted(modules)))
+    return cast(Metric, import_module(modules[name]))
+
+
+def directions() -> dict[str, str]:
+    """Every value of the column `metric` -> `higher`, `lower` or `reference`."""
+    found: dict[str, str] = {}
+    for module in _modules().values():
+        found |= cast(Metric, import_module(module)).EMITS
+    return found
+
+
+def score_images(
+    rows: pd.DataFrame,
+    images: Sequence[Image.Image],
+    prompts_text: Sequence[str],
+    seen: Sequence[Image.Image],
+    unseen: Sequence[Image.Image],
+    metrics: Sequence[str],
+    image_encoders: Sequence[str],
+    text_encoders: Sequence[str],
+    batch_size: int = 32,
+    device: str = "cpu",
+) -> pd.DataFrame:
+    """Score the images of one cell with every metric and every encoder it can use.
+
+    `rows` describes the n images, in order: prompt_id, prompt, seed, image. `prompts_text` holds
+    for each image the prompt with the class noun alone, the text that alignment is measured
+    against. `seen` are the training photos, `unseen` the held-out ones, which may be none; a
+    score without evidence has no row. Image metrics run once per image encoder, text metrics once
+    per text encoder. Returns `SCORE_COLUMNS` and the column `encoder`. Raises UserError for an
+    unknown metric or encoder, ValueError for lists of unlike length.
+    """
+    import pandas as pd
+
+    from benchmark.metrics.encoders import open_encoder
+    from benchmark.metrics.evidence import SCORE_COLUMNS, collect
+
+    if not len(rows) == len(images) == len(prompts_text):
+        raise ValueError(
+            f"{len(rows)} rows, {len(images)} images and {len(prompts_text)} prompts: one each"
+        )
+    modules = [get_metric(name) for name in metrics]
+    wanted = {"image": list(image_encoders), "text": list(text_encoders)}
+    parts = []
+    for name in dict.fromkeys([*image_encoders, *text_encoders]):
+        due = [module for module in modules if name in wanted[module.KIND]]
+        if not due:
+            continue
+        needs_text = any(module.KIND == "text" for module in due)
+        evidence = collect(
+            open_encoder(name, device),
+            rows,
+            images,
+            prompts_text if needs_text else None,
+            seen,
+            unseen,
+            batch_size,
+        )
+        parts += [module.score(evidence).assign(encoder=name) for module in due]
+    filled = [part for part in parts if len(part)]
+    if not filled:
+        return pd.DataFrame(columns=[*SCORE_COLUMNS, "encoder"])
+    return pd.concat(filled, ignore_index=True)
+
+
+def _modules() -> dict[str, str]:
+    """Metric name -> module that holds it. A file's name is the metric's, with - for _."""
+    own = {
+        found.name.replace("_", "-"): f"{__name__}.{found.name}"
+        for found in pkgutil.iter_modules(__path__)
+        if found.name not in NOT_METRICS
+    }
+    outside = {point.name: point.module for point in entry_points(group=ENTRY_POINTS)}
+    return outside | own

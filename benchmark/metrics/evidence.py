@@ -1,0 +1,80 @@
+"""What every metric looks at: embeddings of one cell's images, photos and prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from benchmark.metrics.encoders import Encoder
+
+IMAGE_COLUMNS = ["prompt_id", "prompt", "seed", "image"]
+SCORE_COLUMNS = [*IMAGE_COLUMNS, "metric", "reference", "value"]
+
+# Whole numbers that may be missing: a score of a whole set belongs to no seed.
+SCORE_TYPES = {"seed": "Int64", "value": "float64"} | {
+    name: "str" for name in SCORE_COLUMNS if name not in ("seed", "value")
+}
+
+Rows = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Embeddings of one cell by one encoder. Every row has length 1, so a dot is a cosine."""
+
+    rows: pd.DataFrame
+    """One line per generated image, in the order of `generated`: prompt_id, prompt, seed, image."""
+    generated: Rows
+    """[n, d]"""
+    seen: Rows
+    """[k, d], the training photos."""
+    unseen: Rows
+    """[m, d], the held-out photos; m is 0 when every photo trains."""
+    texts: Rows | None
+    """[n, d], each image's prompt; None for an encoder without text."""
+
+
+def collect(
+    encoder: Encoder,
+    rows: pd.DataFrame,
+    images: Sequence[Image.Image],
+    prompts_text: Sequence[str] | None,
+    seen: Sequence[Image.Image],
+    unseen: Sequence[Image.Image],
+    batch_size: int,
+) -> Evidence:
+    """Embed a cell. Prompts that repeat are embedded once."""
+    texts = None
+    if prompts_text is not None:
+        distinct = list(dict.fromkeys(prompts_text))
+        place = {text: index for index, text in enumerate(distinct)}
+        texts = encoder.texts(distinct, batch_size)[[place[text] for text in prompts_text]]
+    return Evidence(
+        rows=rows[IMAGE_COLUMNS].reset_index(drop=True),
+        generated=encoder.images(images, batch_size),
+        seen=encoder.images(seen, batch_size),
+        unseen=encoder.images(unseen, batch_size),
+        texts=texts,
+    )
+
+
+def described(evidence: Evidence) -> list[dict[str, object]]:
+    """What is known of each generated image, for a metric to add its score to."""
+    return [
+        dict(zip(IMAGE_COLUMNS, row, strict=True))
+        for row in evidence.rows[IMAGE_COLUMNS].itertuples(index=False, name=None)
+    ]
+
+
+def scores(records: Iterable[Mapping[str, object]]) -> pd.DataFrame:
+    """Score frame from records; a column that a record leaves out is missing, never 0."""
+    frame = pd.DataFrame.from_records(list(records)).reindex(columns=SCORE_COLUMNS)
+    return frame.astype(SCORE_TYPES)

@@ -1,0 +1,234 @@
+"""Means, intervals and tests in which the subject is the unit.
+
+Images of one subject are not independent samples of a method, so no statistic here pools them.
+Scores are first averaged within a subject (over generation seeds, then prompts, then training
+seeds), so that every subject weighs the same however many photos or images it has; methods are
+compared by differences within subjects.
+
+Intervals are 95% percentile bootstrap intervals over subjects, with the generation seeds of each
+prompt drawn again inside each drawn subject. They are given from `SUBJECTS_FOR_INTERVAL` subjects
+up, p-values from `SUBJECTS_FOR_P` up; below that the value stands alone, with a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+RESAMPLES = 10_000
+LEVEL = 0.95
+SUBJECTS_FOR_INTERVAL = 3
+SUBJECTS_FOR_P = 6
+SUBJECTS_FOR_EXACT_P = 12
+
+# Draws of the generation seeds per subject, from which the resampled subjects take theirs. It
+# bounds the work for a full DreamBench grid; 1,000 draws settle the spread within a subject.
+SEED_DRAWS = 1_000
+
+Values = NDArray[np.floating[Any]]
+Numbers = NDArray[np.integer[Any]]
+
+
+def summarise(
+    frame: pd.DataFrame, by: Sequence[str], resamples: int = RESAMPLES, seed: int = 0
+) -> pd.DataFrame:
+    """Mean over subjects and its interval, for every combination of the columns `by`.
+
+    `frame` holds tidy results: the columns `by`, subject, train_seed, prompt_id, seed and value.
+    Returns the columns `by` and mean, low, high (missing below `SUBJECTS_FOR_INTERVAL` subjects),
+    subjects, scores (how many values went in) and note. The interval of a group depends on its own
+    values and `seed` alone, not on what else is in the frame.
+    """
+    records: list[dict[str, object]] = []
+    for keys, group in frame.groupby(list(by), dropna=False, sort=False):
+        scores = _nested(group)
+        means = scores.means()
+        low, high = _interval(scores.draws(seed), resamples, seed)
+        records.append(
+            {
+                **dict(zip(by, keys, strict=True)),
+                "mean": float(means.mean()),
+                "low": low,
+                "high": high,
+                "subjects": len(means),
+                "scores": len(group),
+                "note": _interval_note(len(means)),
+            }
+        )
+    columns = [*by, "mean", "low", "high", "subjects", "scores", "note"]
+    return pd.DataFrame.from_records(records, columns=columns)
+
+
+def compare(
+    frame: pd.DataFrame,
+    by: Sequence[str],
+    baseline: str,
+    column: str = "method",
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Differences from a baseline, paired by subject, for every combination of `by`.
+
+    `baseline` is one value of `column`; every other value is compared with it over the subjects
+    that both have. Returns the columns `by`, `column`, and difference, low, high, above (share of
+    subjects with a higher value than the baseline's, ties counting half), p (two-sided sign-flip
+    permutation), p_holm (corrected over the whole table), subjects and note. Both p are missing
+    below `SUBJECTS_FOR_P` subjects, the interval below `SUBJECTS_FOR_INTERVAL`.
+    """
+    records: list[dict[str, object]] = []
+    for keys, group in frame.groupby(list(by), dropna=False, sort=False):
+        sides = {name: _nested(part) for name, part in group.groupby(column, sort=False)}
+        if baseline not in sides:
+            continue
+        base = sides.pop(baseline)
+        base_draws = base.draws(seed)
+        for name, side in sides.items():
+            common, own, others = np.intersect1d(side.subjects, base.subjects, return_indices=True)
+            if not len(common):
+                continue
+            differences = side.means()[own] - base.means()[others]
+            # Both sides made their pictures from the same noise: the same draws of seeds pair them.
+            paired = side.draws(seed)[own] - base_draws[others]
+            low, high = _interval(paired, resamples, seed)
+            above = (differences > 0).mean() + 0.5 * (differences == 0).mean()
+            enough = len(common) >= SUBJECTS_FOR_P
+            note = _interval_note(len(common))
+            if not enough and not note:
+                note = f"p-value refused: {len(common)} subjects, {SUBJECTS_FOR_P} needed"
+            records.append(
+                {
+                    **dict(zip(by, keys, strict=True)),
+                    column: name,
+                    "difference": float(differences.mean()),
+                    "low": low,
+                    "high": high,
+                    "above": float(above),
+                    "p": permutation_p(differences, resamples, seed) if enough else np.nan,
+                    "subjects": len(common),
+                    "note": note,
+                }
+            )
+    columns = [*by, column, "difference", "low", "high", "above", "p", "subjects", "note"]
+    table = pd.DataFrame.from_records(records, columns=columns)
+    table.insert(columns.index("p") + 1, "p_holm", holm(table["p"].to_numpy(np.float64)))
+    return table
+
+
+def subject_means(frame: pd.DataFrame) -> dict[str, float]:
+    """Mean score of each subject: over seeds, then prompts, then training seeds."""
+    scores = _nested(frame)
+    return dict(zip(scores.subjects, scores.means().tolist(), strict=True))
+
+
+def permutation_p(differences: Values, resamples: int = RESAMPLES, seed: int = 0) -> float:
+    """Two-sided p of paired differences under random signs.
+
+    Exact over all 2^n signs up to `SUBJECTS_FOR_EXACT_P` pairs; beyond, from `resamples` draws,
+    with the observed signs counted as one of them so that p is never 0.
+    """
+    n = len(differences)
+    if n <= SUBJECTS_FOR_EXACT_P:
+        flips = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    else:
+        flips = np.random.default_rng(seed).integers(0, 2, (resamples, n))
+    sums = np.abs((1 - 2 * flips) @ differences)
+    # Sums that are equal on paper may differ in their last bits.
+    observed = abs(float(differences.sum())) * (1 - 1e-12) - 1e-15
+    reached = int((sums >= observed).sum())
+    return reached / 2**n if n <= SUBJECTS_FOR_EXACT_P else (reached + 1) / (resamples + 1)
+
+
+def holm(p: Values) -> Values:
+    """Holm's step-down correction of the p-values that are not missing."""
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    corrected = np.full(len(p), np.nan)
+    steps = p[order] * (len(order) - np.arange(len(order)))
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return corrected
+
+
+@dataclass(frozen=True)
+class _Nested:
+    """Scores of one group, sorted: subjects hold training seeds, these prompts, these seeds.
+
+    A block is the scores of one (subject, training seed, prompt), one per generation seed.
+    """
+
+    values: Values
+    subjects: list[str]
+    starts: Numbers
+    """Index of each block's first value."""
+    counts: Numbers
+    """Number of each block's values."""
+    owner: Numbers
+    """Index of each block's subject."""
+    share: Values
+    """What each block weighs in its subject's mean; the shares of a subject add up to 1."""
+
+    def means(self) -> Values:
+        """Mean per subject."""
+        blocks = np.add.reduceat(self.values, self.starts) / self.counts
+        return np.bincount(self.owner, weights=blocks * self.share).astype(np.float64)
+
+    def draws(self, seed: int) -> Values:
+        """[subjects, SEED_DRAWS] means, the seeds of every block drawn with replacement."""
+        drawn = np.empty((len(self.subjects), SEED_DRAWS))
+        for subject in range(len(self.subjects)):
+            mine = self.owner == subject
+            starts, counts, share = self.starts[mine], self.counts[mine], self.share[mine]
+            # Blocks may differ in length: draw for the longest, weigh the surplus by 0.
+            weights = (np.arange(counts.max()) < counts[:, None]) * (share / counts)[:, None]
+            uniform = np.random.default_rng(seed).random((SEED_DRAWS, *weights.shape))
+            chosen = starts[:, None] + (uniform * counts[:, None]).astype(np.int64)
+            drawn[subject] = (self.values[chosen] * weights).sum(axis=(1, 2))
+        return drawn
+
+
+def _nested(group: pd.DataFrame) -> _Nested:
+    levels = ["subject", "train_seed", "prompt_id"]
+    ordered = group.sort_values([*levels, "seed"])
+
+    def numbered(depth: int) -> Numbers:
+        """0, 1, 2, ... in order, the same for rows that agree down to this level."""
+        grouped = ordered.groupby(levels[:depth], dropna=False, sort=False)
+        return grouped.ngroup().to_numpy(np.int64)
+
+    subject, run, block = (numbered(depth) for depth in (1, 2, 3))
+    starts = np.flatnonzero(np.diff(block, prepend=-1))
+    run_starts = np.flatnonzero(np.diff(run, prepend=-1))
+    blocks_per_run = np.bincount(run[starts])
+    runs_per_subject = np.bincount(subject[run_starts])
+    return _Nested(
+        values=ordered["value"].to_numpy(np.float64),
+        subjects=[str(name) for name in ordered["subject"].unique()],
+        starts=starts,
+        counts=np.diff(starts, append=len(ordered)),
+        owner=subject[starts],
+        share=1 / (blocks_per_run[run[starts]] * runs_per_subject[subject[starts]]),
+    )
+
+
+def _interval(draws: Values, resamples: int, seed: int) -> tuple[float, float]:
+    """Percentile interval of the mean over subjects, from draws [subjects, SEED_DRAWS]."""
+    n, inner = draws.shape
+    if n < SUBJECTS_FOR_INTERVAL:
+        return np.nan, np.nan
+    random = np.random.default_rng(seed)
+    chosen = random.integers(0, n, (resamples, n))
+    means = draws[chosen, random.integers(0, inner, (resamples, n))].mean(axis=1)
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _interval_note(subjects: int) -> str:
+    if subjects >= SUBJECTS_FOR_INTERVAL:
+        return ""
+    plural = "" if subjects == 1 else "s"
+    return f"interval not computed: {subjects} subject{plural}, {SUBJECTS_FOR_INTERVAL} needed"

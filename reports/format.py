@@ -1,0 +1,82 @@
+"""How numbers look, in one place. Missing stays missing: never 0, never a blank."""
+
+from __future__ import annotations
+
+import math
+
+MISSING = "\N{EN DASH}"
+NOT_MEASURED = "not measured"
+ARROWS = {"higher": "↑", "lower": "↓"}
+
+
+def number(value: float) -> str:
+    """A score with three decimals: `0.612`."""
+    return MISSING if math.isnan(value) else f"{value:.3f}"
+
+
+def signed(value: float) -> str:
+    """A difference: `+0.120`, `-0.031`."""
+    return MISSING if math.isnan(value) else f"{value:+.3f}"
+
+
+def interval(low: float, high: float) -> str:
+    """`0.551 to 0.660`; nothing at all where no interval was computed."""
+    return "" if math.isnan(low) or math.isnan(high) else f"{low:.3f} to {high:.3f}"
+
+
+def short_interval(low: float, high: float, decimals: int) -> str:
+    """The same for narrow places, `0.55-0.66` with an en dash; from 10 up a decimal less."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    decimals -= max(abs(low), abs(high)) >= 10
+    return f"{low:.{decimals}f}\N{EN DASH}{high:.{decimals}f}"
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """`0.612 [0.551 to 0.660]`, or the value alone."""
+    span = interval(low, high)
+    return f"{number(value)} [{span}]" if span else number(value)
+
+
+def probability(p: float) -> str:
+    """A p-value: `0.031`, `<0.001`."""
+    if math.isnan(p):
+        return MISSING
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def share(value: float) -> str:
+    """A share of subjects: `83%`."""
+    return MISSING if math.isnan(value) else f"{value:.0%}"
+
+
+def seconds(value: float) -> str:
+    """A duration: `83 ms`, `4.21 s`, `12 min 5 s`, `2 h 3 min`."""
+    if math.isnan(value):
+        return MISSING
+    if value < 0.9995:
+        return f"{value * 1000:.0f} ms"
+    if value < 99.95:
+        return f"{value:.3g} s"
+    whole = round(value)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(value: float) -> str:
+    """Bytes in powers of 1000: `512 B`, `33.1 kB`, `1.86 GB`."""
+    return MISSING if math.isnan(value) else _scaled(value, (" B", " kB", " MB", " GB", " TB"))
+
+
+def count(value: float) -> str:
+    """A number of things: `256`, `33.1k`, `866M`."""
+    return MISSING if math.isnan(value) else _scaled(value, ("", "k", "M", "B"))
+
+
+def _scaled(value: float, units: tuple[str, ...]) -> str:
+    for unit in units[:-1]:
+        if value < 999.5:
+            return f"{value:.3g}{unit}"
+        value /= 1000
+    return f"{value:.3g}{units[-1]}"

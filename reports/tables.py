@@ -1,0 +1,250 @@
+"""Score tables, as pure functions of tidy results. None reads a run directory.
+
+A row of a table is one method with one preset; a column is one metric with one encoder and one
+reference, so that neither presets nor encoders are ever mixed. Methods that need no training and
+know nothing (`base`, `copy`) or everything (`oracle`) are controls: they stand apart and win
+nothing. So do real photos.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from benchmark.metrics import directions
+from benchmark.stats import compare, summarise
+from reports.format import ARROWS
+
+IDENTITY = ["method", "preset", "backbone", "dataset", "split", "protocol"]
+CONTROLS = ("base", "copy", "oracle")
+KINDS = ("method", "control", "real photos")
+COLUMN = ["metric", "encoder", "reference"]
+
+# Yardsticks that are rows of a metric's column, rather than columns of their own.
+YARDSTICKS = {
+    "fidelity-ceiling": ("real photos (seen to unseen)", "fidelity"),
+    "fidelity-ceiling-within": ("real photos (within unseen)", "fidelity"),
+}
+METRIC_ORDER = ("fidelity", "alignment", "diversity", "vendi")
+REFERENCE_ORDER = ("unseen", "seen")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of scores."""
+
+    metric: str
+    reference: str | None
+    encoder: str | None
+    better: str | None
+    """`higher`, `lower`, or None where neither is."""
+
+    @property
+    def name(self) -> str:
+        """Metric and reference: `fidelity unseen`."""
+        return f"{self.metric} {self.reference}" if self.reference else self.metric
+
+    @property
+    def arrow(self) -> str:
+        return ARROWS.get(self.better or "", "")
+
+    @property
+    def title(self) -> str:
+        """`fidelity unseen (efficientnet-lite0) ↑`"""
+        encoder = f"({self.encoder})" if self.encoder else ""
+        return " ".join(part for part in (self.name, encoder, self.arrow) if part)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One method's entry in one column; its interval is NaN where none was computed."""
+
+    label: str
+    method: str
+    """Empty for real photos."""
+    kind: str
+    mean: float
+    low: float
+    high: float
+    subjects: int
+
+
+def labels(frame: pd.DataFrame) -> pd.Series[str]:
+    """Name of each row's method; with its preset, backbone, ... where the method has several."""
+    named = frame["method"].astype("str")
+    for column in IDENTITY[1:]:
+        if column not in frame:
+            continue
+        several = frame.groupby("method", dropna=False)[column].transform("nunique") > 1
+        named = named.where(~several, named + " (" + frame[column].astype("str") + ")")
+    return named
+
+
+def summary(results: pd.DataFrame) -> pd.DataFrame:
+    """Tidy summary: one row per method and column, with mean, interval and numbers of subjects.
+
+    Columns: label, kind (see `KINDS`), `IDENTITY`, `COLUMN`, better, mean, low, high, subjects,
+    scores, note, images (pictures that were scored, over all of the method's subjects).
+    """
+    is_yardstick = results["metric"].isin(list(YARDSTICKS))
+    scored = results[~is_yardstick]
+    scored = scored.assign(label=labels(scored))
+    table = summarise(scored, ["label", *IDENTITY, *COLUMN])
+    table["kind"] = table["method"].isin(CONTROLS).map({True: "control", False: "method"})
+    pictures = scored[scored["seed"].notna()].drop_duplicates(
+        ["label", "subject", "train_seed", "prompt_id", "seed"]
+    )
+    table["images"] = table["label"].map(pictures["label"].value_counts()).fillna(0).astype(int)
+    together = [part for part in (table, _yardsticks(results[is_yardstick])) if len(part)]
+    if not together:
+        return table
+    whole = pd.concat(together, ignore_index=True)
+    return _ordered(whole.assign(better=whole["metric"].map(directions())))
+
+
+def columns(table: pd.DataFrame) -> list[Column]:
+    """The columns that a summary has values for, the headline first."""
+    found = table[[*COLUMN, "better"]].drop_duplicates().astype(object).to_dict("records")
+    made = [
+        Column(
+            metric=row["metric"],
+            reference=None if pd.isna(row["reference"]) else row["reference"],
+            encoder=None if pd.isna(row["encoder"]) else row["encoder"],
+            better=None if pd.isna(row["better"]) else row["better"],
+        )
+        for row in found
+    ]
+    return sorted(made, key=_column_place)
+
+
+def belongs(frame: pd.DataFrame, column: Column) -> pd.Series[bool]:
+    """Which rows of a tidy frame belong to one column."""
+    chosen = frame["metric"] == column.metric
+    for name, wanted in (("reference", column.reference), ("encoder", column.encoder)):
+        chosen &= frame[name].isna() if wanted is None else frame[name] == wanted
+    return chosen
+
+
+def values(table: pd.DataFrame, column: Column) -> dict[str, Score]:
+    """The scores of a summary in one column, by label, in the order of the summary."""
+    return {
+        row["label"]: Score(
+            label=row["label"],
+            method="" if pd.isna(row["method"]) else row["method"],
+            kind=row["kind"],
+            mean=row["mean"],
+            low=row["low"],
+            high=row["high"],
+            subjects=row["subjects"],
+        )
+        for row in table[belongs(table, column)].to_dict("records")
+    }
+
+
+def wide(table: pd.DataFrame) -> pd.DataFrame:
+    """A summary as it is read: a row per method, per column its mean, low and high."""
+    rows = table.drop_duplicates("label").set_index("label")
+    made = rows[["kind", *IDENTITY]].copy()
+    made["subjects"] = table.groupby("label", sort=False)["subjects"].max()
+    made["images"] = rows["images"].astype("Int64")
+    for column in columns(table):
+        found = table[belongs(table, column)].set_index("label")
+        made[column.title] = found["mean"]
+        made[f"{column.title} low"] = found["low"]
+        made[f"{column.title} high"] = found["high"]
+    return made.reset_index()
+
+
+def comparison(results: pd.DataFrame) -> pd.DataFrame:
+    """The comparison table of tidy results: `wide` of `summary`."""
+    return wide(summary(results))
+
+
+def best(table: pd.DataFrame, column: Column) -> list[str]:
+    """Labels of the best `rivals` of a column; none where there is nothing to win."""
+    competing = rivals(table, column)
+    if len(competing) < 2 or column.better not in ARROWS:
+        return []
+    means = [score.mean for score in competing]
+    top = max(means) if column.better == "higher" else min(means)
+    return [score.label for score in competing if score.mean == top]
+
+
+def rivals(table: pd.DataFrame, column: Column) -> list[Score]:
+    """The methods that compete in a column: no controls, and none that lacks a subject."""
+    methods = [score for score in values(table, column).values() if score.kind == "method"]
+    most = max((score.subjects for score in methods), default=0)
+    return [score for score in methods if score.subjects == most]
+
+
+def headline(table: pd.DataFrame) -> list[Column]:
+    """The columns a method is judged by: fidelity to held-out photos, and alignment.
+
+    Where every photo trains there are no held-out ones; then fidelity to the training photos.
+    """
+    found = columns(table)
+    fidelity = [column for column in found if column.metric == "fidelity"]
+    held_out = [column for column in fidelity if column.reference == "unseen"]
+    return (held_out or fidelity) + [column for column in found if column.metric == "alignment"]
+
+
+def differences(results: pd.DataFrame, table: pd.DataFrame, baseline: str = "base") -> pd.DataFrame:
+    """Headline scores of each method minus those of the baseline, paired by subject.
+
+    `table` is the summary of `results`. Columns: those of `benchmark.stats.compare`, with `label`
+    for the method. Empty when the baseline is not there, or there with several presets.
+    """
+    labelled = results.assign(label=labels(results))
+    base = labelled.loc[labelled["method"] == baseline, "label"].unique()
+    wanted = pd.Series(False, index=labelled.index)
+    for column in headline(table):
+        wanted |= belongs(labelled, column)
+    taking_part = ~labelled["method"].isin(CONTROLS) | labelled["label"].isin(base)
+    chosen_rows = labelled[wanted & taking_part]
+    if len(base) != 1:
+        chosen_rows = chosen_rows.iloc[:0]
+    return compare(chosen_rows, COLUMN, str(base[0]) if len(base) == 1 else "", column="label")
+
+
+def _yardsticks(results: pd.DataFrame) -> pd.DataFrame:
+    """Summary rows of real photos. Every method's cells repeat them: each subject counts once."""
+    own = ["dataset", "split"]
+    once = (
+        results.groupby([*own, "subject", *COLUMN], dropna=False)["value"].mean().reset_index()
+    ).assign(train_seed=0, prompt_id=None, seed=None)
+    table = summarise(once, [*own, *COLUMN])
+    table["label"] = table["metric"].map({name: row[0] for name, row in YARDSTICKS.items()})
+    for column in own:
+        if table[column].nunique() > 1:
+            table["label"] += " (" + table[column].astype("str") + ")"
+    table["metric"] = table["metric"].map({name: row[1] for name, row in YARDSTICKS.items()})
+    table["kind"] = "real photos"
+    return table
+
+
+def _column_place(column: Column) -> tuple[object, ...]:
+    return (
+        _place(column.metric, METRIC_ORDER),
+        _place(column.reference, REFERENCE_ORDER),
+        column.encoder or "",
+    )
+
+
+def _place(name: str | None, order: tuple[str, ...]) -> tuple[int, str]:
+    """Known names in their order, then all others by name."""
+    return (order.index(name), "") if name in order else (len(order), name or "")
+
+
+def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Methods from the best in the headline down, then controls, then real photos."""
+    first = {label: score.mean for label, score in values(table, columns(table)[0]).items()}
+    place = pd.DataFrame(
+        {
+            "kind": table["kind"].map(KINDS.index),
+            "score": -table["label"].map(first).where(table["kind"] == "method"),
+            "label": table["label"],
+        }
+    )
+    order = place.sort_values(["kind", "score", "label"], na_position="last", kind="stable").index
+    return table.loc[order].reset_index(drop=True)

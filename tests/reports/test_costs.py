@@ -1,0 +1,79 @@
+"""Cost and settings tables."""
+
+import pandas as pd
+import pytest
+
+from reports import costs
+from reports.format import MISSING, NOT_MEASURED
+
+
+def tidy(rows):
+    names = ("method", "subject", "stage", "measure", "value")
+    frame = pd.DataFrame([dict(zip(names, row, strict=True)) for row in rows])
+    return frame.assign(preset="toy", backbone="toy", dataset="toyworld", split="n1", train_seed=0)
+
+
+ROWS = [
+    ("dreambooth", "a", "train", "wall_seconds", 10.0),
+    ("dreambooth", "b", "train", "wall_seconds", 14.0),
+    ("dreambooth", "a", "train", "peak_rss_bytes", 2e9),
+    ("dreambooth", "b", "train", "peak_rss_bytes", 1e9),
+    ("dreambooth", "b", "generate", "peak_rss_bytes", 3e9),
+    ("dreambooth", "a", "train", "trainable_parameters", 5_600_000),
+    ("base", "a", "generate", "wall_seconds", 2.0),
+]
+
+
+def test_times_are_means_and_peaks_the_highest():
+    table = costs.cost_table(tidy(ROWS)).set_index("label")
+    row = table.loc["dreambooth"]
+    assert row["train (s)"] == pytest.approx(12.0)
+    assert row["peak RSS (B)"] == 3e9
+    assert row["peak RSS in training (B)"] == 2e9
+    assert row["cells"] == 2
+
+
+def test_controls_come_last():
+    assert costs.cost_table(tidy(ROWS))["label"].tolist() == ["dreambooth", "base"]
+
+
+def test_a_stage_that_a_method_lacks_is_told_from_a_figure_that_was_not_taken():
+    text = costs.cost_text(costs.cost_table(tidy(ROWS))).set_index("method")
+    assert text.loc["base", "train"] == MISSING
+    assert text.loc["base", "trainable parameters"] == MISSING
+    assert text.loc["dreambooth", "peak CUDA allocated"] == NOT_MEASURED
+    assert text.loc["base", "peak RSS"] == NOT_MEASURED
+    assert text.loc["dreambooth", "trainable parameters"] == "5.6M"
+    assert text.loc["dreambooth", "train"] == "12 s"
+
+
+def test_missing_costs_are_missing_in_the_numbers_too():
+    table = costs.cost_table(tidy(ROWS)).set_index("label")
+    assert pd.isna(table.loc["base", "peak CUDA allocated (B)"])
+
+
+def test_presets_have_rows_of_their_own():
+    frame = pd.concat([tidy(ROWS[:1]), tidy(ROWS[:1]).assign(preset="paper", value=99.0)])
+    table = costs.cost_table(frame).set_index("label")
+    assert table["train (s)"].to_dict() == {"dreambooth (paper)": 99.0, "dreambooth (toy)": 10.0}
+
+
+def test_settings_stand_side_by_side():
+    shared = {"backbone": "toy", "dataset": "toyworld", "split": "n1", "protocol": "p"}
+    cells = [
+        shared | {"method": "base", "preset": "paper", "settings": {}},
+        shared
+        | {
+            "method": "textboost",
+            "preset": "toy",
+            "settings": {"steps": 120, "learning_rate": 5e-5, "crop": [0.5, 1.0]},
+        },
+        shared | {"method": "dreambooth", "preset": "toy", "settings": {"steps": 80}},
+    ]
+    table = costs.settings_table(cells).set_index("setting")
+    assert list(table.columns) == ["dreambooth", "textboost", "base"]
+    assert table.loc["steps", ["dreambooth", "textboost"]].tolist() == ["80", "120"]
+    assert table.loc["learning_rate", "textboost"] == "5e-05"
+    assert table.loc["crop", "textboost"] == "0.5, 1"
+    assert pd.isna(table.loc["learning_rate", "dreambooth"])
+    assert table.loc["preset"].tolist() == ["toy", "toy", "paper"]

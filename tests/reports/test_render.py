@@ -1,0 +1,159 @@
+"""The whole report of a made-up run, read back as a reader or a browser would."""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+import reports
+from benchmark.collect import collect
+from tests.reports.made_up import PROMPTS, SKILL, SUBJECTS, cell, make_run
+
+
+class Page(HTMLParser):
+    """What a page refers to and shows."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.sources, self.images, self.open = [], [], []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.sources += [found[n] for n in ("src", "srcset", "href", "action") if n in found]
+        if tag == "img":
+            self.images.append(found)
+        if tag not in ("meta", "img", "source", "br", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words += " " + data
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", self.words)
+
+
+@pytest.fixture(scope="module")
+def index(run):
+    return reports.render(run)
+
+
+@pytest.fixture(scope="module")
+def page(index):
+    return Page(index.read_text(encoding="utf-8"))
+
+
+def test_writes_every_file(run, index):
+    assert index == run.path / "report" / "index.html"
+    assert {path.name for path in index.parent.iterdir()} == {
+        "index.html",
+        "comparison.csv",
+        "comparison.md",
+        "differences.csv",
+        "differences.md",
+        "costs.csv",
+        "costs.md",
+        "settings.csv",
+        "fidelity-alignment.svg",
+        "fidelity-alignment.png",
+    }
+
+
+def test_page_is_well_formed_and_refers_to_nothing_outside_itself(index, page):
+    assert page.open == []
+    assert all(source.startswith(("data:", "#")) for source in page.sources)
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest", index.read_text())
+
+
+def test_page_says_what_was_run_on_what(page):
+    assert "A made-up run" in page.text
+    assert "Backbone: toy world: no figures for any paper" in page.text
+    assert "dpm++/25/7.5" in page.text
+
+
+def test_gallery_shows_every_picture_of_every_method_with_a_text(page):
+    tiles = [image for image in page.images if "tile" in image.get("class", "")]
+    photos = [tile for tile in tiles if "photo of" in tile["alt"]]
+    assert len(photos) == 3 * len(SUBJECTS)
+    assert len(tiles) - len(photos) == len(SUBJECTS) * len(SKILL) * len(PROMPTS) * 2
+    assert all(tile["alt"] for tile in page.images)
+    assert sum(t["alt"] == "textboost: a dog on the beach, seed 1" for t in tiles) == len(SUBJECTS)
+    assert all("pixelated" in tile["class"] for tile in tiles)
+
+
+def test_page_shows_the_numbers_of_the_csv(index, page):
+    table = pd.read_csv(index.parent / "comparison.csv").set_index("label")
+    column = "fidelity unseen (efficientnet-lite0) ↑"
+    low, high = table.loc["textboost", [f"{column} low", f"{column} high"]]
+    assert f"{table.loc['textboost', column]:.3f}" in page.text
+    assert f"{low:.3f}\N{EN DASH}{high:.3f}" in page.text
+    assert "not measured" in page.text
+
+
+def test_environment_and_configuration_are_on_the_page(page):
+    assert "memory 16 GB" in page.text
+    assert 'sampler = "dpm++"' in page.text
+
+
+def test_same_run_same_bytes(run, index, tmp_path):
+    again = reports.render(run, tmp_path)
+    assert again == tmp_path / "index.html"
+    for name in ("index.html", "comparison.csv", "fidelity-alignment.svg"):
+        assert (tmp_path / name).read_bytes() == (index.parent / name).read_bytes()
+
+
+def test_failed_and_pending_cells_are_on_the_page_as_text_never_as_markup(tmp_path):
+    cells = [cell(method, subject) for subject in SUBJECTS[:2] for method in ("base", "textboost")]
+    run = make_run(
+        tmp_path / "run", cells, failed={("textboost", "dog_b")}, pending={("base", "dog_b")}
+    )
+    text = reports.render(run).read_text(encoding="utf-8")
+    page = Page(text)
+    assert "1 of 4 cells failed" in page.text
+    assert "1 of 4 cells are pending" in page.text
+    assert "not enough <memory> for 3 GB" in page.text
+    assert "<memory>" not in text
+
+
+def test_a_run_without_a_finished_cell_still_has_a_page(tmp_path):
+    cells = [cell("textboost", "dog_a")]
+    run = make_run(tmp_path / "run", cells, failed={("textboost", "dog_a")})
+    page = Page(reports.render(run).read_text(encoding="utf-8"))
+    assert "No cell has been scored yet." in page.text
+    assert "OutOfMemoryError" in page.text
+
+
+def test_a_run_with_one_seed_and_no_alignment_says_why_there_is_no_scatter(tmp_path):
+    cells = [
+        cell(m, s, seeds=[0]) for s in SUBJECTS[:2] for m in ("base", "textboost", "dreambooth")
+    ]
+    run = make_run(tmp_path / "run", cells)
+    for made in cells:
+        path = run.folder(made.key).path / "scores.parquet"
+        scores = pd.read_parquet(path)
+        scores[scores["metric"] == "fidelity"].to_parquet(path)
+    (run.path / ".collected").unlink()
+    collect(run)
+    index = reports.render(run)
+    page = Page(index.read_text(encoding="utf-8"))
+    assert "No scatter" in page.text
+    assert not (index.parent / "fidelity-alignment.svg").exists()
+    assert "p-value" in page.text
+
+
+def test_importing_reports_is_light():
+    code = (
+        "import sys, reports; "
+        "print([m for m in ('pandas', 'matplotlib', 'torch', 'jinja2') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,51 @@
+"""Tables as Markdown and in the terminal."""
+
+from io import StringIO
+
+import pandas as pd
+from rich.console import Console
+
+from reports.tables import summary
+from reports.text import comparison_text, markdown, rich_comparison
+
+
+def printed(results, width=80):
+    console = Console(width=width, record=True, force_terminal=True, file=StringIO())
+    console.print(rich_comparison(results))
+    return console.export_text()
+
+
+def test_markdown_escapes_what_would_break_a_row():
+    frame = pd.DataFrame({"a": ["x|y"], "b": ["two\nlines"]})
+    assert markdown(frame) == "| a | b |\n| :--- | ---: |\n| x\\|y | two lines |\n"
+
+
+def test_best_is_bold_and_missing_is_a_dash(results):
+    text = comparison_text(summary(results)).set_index("method")
+    unseen = text["fidelity unseen (toy-clip) ↑"]
+    assert unseen["dreambooth"].startswith("**0.")
+    assert " to " in unseen["dreambooth"]
+    assert not unseen["oracle"].startswith("**")
+    assert text.loc["real photos (seen to unseen)", "alignment (toy-clip) ↑"] == "\N{EN DASH}"
+
+
+def test_terminal_table_fits_80_columns_with_every_method_and_interval(results):
+    text = printed(results)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in text
+    for name in ("textual-inversion", "dreambooth", "textboost", "oracle", "copy", "base"):
+        assert sum(line.split()[:1] == [name] for line in lines) == 2
+    # The last column of both tables, in full: the Vendi score and its interval.
+    assert text.count("2.300") == text.count("2.30\N{EN DASH}2.30") == 2
+    assert "Means over 6 subjects" in text
+
+
+def test_terminal_table_names_every_encoder(results):
+    text = printed(results)
+    assert "efficientnet-lite0" in text
+    assert "toy-clip" in text
+
+
+def test_terminal_table_of_nothing(results):
+    assert "No scores yet." in printed(results.iloc[:0])
