@@ -1,0 +1,292 @@
+"""What a worker does for one cell, stage by stage.
+
+load, prepare, train, save: on a pipeline of its own, skipped when a whole checkpoint is there.
+reload, generate, score: always from the checkpoint on a fresh pipeline, so that a cell that was
+interrupted gives the same pictures as one that was not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.atomic import checksums, digest, new_folder, read_json, write_json
+from benchmark.generate import Sampling, batches, noise_seed, sample, seed_everything
+from benchmark.measure import Cost, Device, Stage, open_device, step_costs
+from benchmark.pictures import read_picture, write_picture
+from benchmark.plan import Cell, backbone_of
+from benchmark.prior import PriorImages
+from benchmark.store import CellFolder, cell_folder
+from benchmark.subjects import Dataset, Prompt, Subject, open_dataset
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
+    from PIL import Image
+
+    from methods import ImageRequest, Method, Task
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the outcome does not depend on."""
+
+    device: str = "cpu"
+    generation_batch: int = 8
+    scoring_batch: int = 32
+    start_seconds: float = 0.0
+    """From asking for the worker's process until it began with the cell."""
+    report: Callable[[str, int, int], None] = lambda stage, done, total: None
+    """Called with (stage, steps done, steps in all; 0 when there are none to count)."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the stages of one cell share."""
+
+    cell: Cell
+    folder: CellFolder
+    circumstances: Circumstances
+    device: Device
+    dataset: Dataset
+    subject: Subject
+    method: Method
+    settings: Any
+    task: Task
+    prior: PriorImages
+
+    def stage(self, name: str) -> Stage:
+        """The stage's clock; python, numpy and torch are seeded for it."""
+        self.circumstances.report(name, 0, 0)
+        cell = self.cell
+        seed_everything(cell.method, cell.subject, cell.split, cell.train_seed, name)
+        return Stage(name, self.device)
+
+
+def run_cell(run: Path, cell: Cell, circumstances: Circumstances) -> bool:
+    """Does what is still missing of the cell and says whether it is done.
+
+    An error ends the cell, not the run: it is recorded in cell.json, its traceback on stderr,
+    which a worker sends to log.txt.
+    """
+    folder = cell_folder(run, cell.key)
+    with folder.lock():
+        if folder.done():
+            return True
+        folder.begin(cell)
+        try:
+            bench = set_up(folder, cell, circumstances)
+            costs = train_stages(bench) if bench.method.trains else []
+            costs += image_stages(run, bench)
+        except Exception as error:
+            traceback.print_exc()
+            folder.fail(cell, type(error).__name__, str(error))
+            return False
+        write_json(folder.path / "cost.json", [dataclasses.asdict(cost) for cost in costs])
+        folder.finish(cell)
+        return True
+
+
+def set_up(folder: CellFolder, cell: Cell, circumstances: Circumstances) -> Bench:
+    """Opens everything by name. UserError when a photo or the backbone is not the planned one."""
+    from methods import Task, get_method
+
+    dataset = open_dataset(cell.dataset)
+    subject = dataset.subject(cell.subject)
+    method = get_method(cell.method)
+    backbone = backbone_of(cell)
+    prompts = {template: id for id, template in cell.prompts.items()}
+
+    def draw(template: str, seed: int) -> Image.Image:
+        image = dataset.oracle(cell.subject, Prompt(prompts[template], template), seed)
+        assert image is not None, f"{cell.dataset} does not know the answer to {template!r}"
+        return image
+
+    prior = PriorImages(
+        backbone,
+        _sampling(cell),
+        circumstances.device,
+        cell.precision,
+        report=lambda done, total: circumstances.report("prepare", done, total),
+    )
+    task = Task(
+        subject=cell.subject,
+        class_noun=cell.class_noun,
+        descriptor=cell.descriptor,
+        live=cell.live,
+        photos=tuple(subject.photo(name).load() for name in cell.seen),
+        seed=cell.train_seed,
+        resolution=cell.resolution,
+        device=circumstances.device,
+        precision=cell.precision,
+        prior_prompts=backbone.captions(),
+        prior_images=prior,
+        draw=draw if cell.dataset == "toyworld" else None,
+        report=lambda done, total, loss: circumstances.report("train", done, total),
+    )
+    values = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in cell.settings.items()
+    }
+    return Bench(
+        cell=cell,
+        folder=folder,
+        circumstances=circumstances,
+        device=open_device(circumstances.device),
+        dataset=dataset,
+        subject=subject,
+        method=method,
+        settings=method.Settings(**values),
+        task=task,
+        prior=prior,
+    )
+
+
+def train_stages(bench: Bench) -> list[Cost]:
+    """load, prepare, train and save; their costs, also when an earlier attempt did the work."""
+    manifest = read_json(bench.folder.path / "checkpoint.json")
+    if manifest and checksums(bench.folder.checkpoint) == manifest["files"]:
+        print(f"checkpoint of an earlier attempt is whole, not trained again: {bench.cell.key}")
+        return [Cost(**cost) for cost in manifest["costs"]]
+    method, task, settings = bench.method, bench.task, bench.settings
+    with bench.stage("load") as load:
+        pipe = backbone_of(bench.cell).load(task.device, task.precision)
+        load.add("start_seconds", bench.circumstances.start_seconds, "s")
+    with bench.stage("prepare") as prepare:
+        method.prepare(pipe, task, settings)
+        prepare.seconds_not_here = bench.prior.made_seconds - bench.prior.waited_seconds
+    with bench.stage("train") as train:
+        result = method.train(pipe, task, settings)
+        train.add("trainable_parameters", result.trainable_parameters, "parameters", "exact")
+        train.add("steps", len(result.losses), "steps", "exact")
+        train.costs += step_costs("train", result.step_seconds)
+    print(f"trained {bench.cell.key}: {len(result.losses)} steps, {train.seconds:.1f} s")
+    with bench.stage("save") as save, new_folder(bench.folder.checkpoint) as fresh:
+        method.save(pipe, task, settings, fresh)
+        size = sum(file.stat().st_size for file in fresh.rglob("*") if file.is_file())
+        save.add("checkpoint_bytes", size, "B", "exact")
+    costs = [cost for stage in (load, prepare, train, save) for cost in stage.costs]
+    content = {
+        "files": checksums(bench.folder.checkpoint),
+        "costs": [dataclasses.asdict(cost) for cost in costs],
+    }
+    write_json(bench.folder.path / "checkpoint.json", content)
+    return costs
+
+
+def image_stages(run: Path, bench: Bench) -> list[Cost]:
+    """reload (load, for a method that does not train), generate and score."""
+    gc.collect()
+    method, task = bench.method, bench.task
+    with bench.stage("reload" if method.trains else "load") as load:
+        pipe = backbone_of(bench.cell).load(task.device, task.precision)
+        if method.trains:
+            method.load(pipe, task, bench.settings, bench.folder.checkpoint)
+        else:
+            load.add("start_seconds", bench.circumstances.start_seconds, "s")
+    with bench.stage("generate") as generate:
+        generate.seconds_not_here = make_pictures(bench, pipe)
+        count = len(bench.cell.prompts) * len(bench.cell.seeds)
+        generate.add("images", count, "images", "exact")
+    del pipe
+    gc.collect()
+    with bench.stage("score") as score:
+        score_pictures(run, bench)
+    return [*load.costs, *generate.costs, *score.costs]
+
+
+def make_pictures(bench: Bench, pipe: StableDiffusionPipeline) -> float:
+    """Makes the pictures that are missing, in whole batches, always in the same order.
+
+    Returns the seconds that earlier attempts spent on the pictures they left.
+    """
+    from methods import ImageRequest
+
+    cell, method, folder = bench.cell, bench.method, bench.folder
+    origin = digest([cell.key, (read_json(folder.path / "checkpoint.json") or {}).get("files")], 16)
+    spent_file = folder.path / "generate.json"
+    spent: dict[str, float] = read_json(spent_file) or {}
+    earlier = 0.0
+    wanted = [(id, seed) for id in cell.prompts for seed in cell.seeds]
+    size = bench.circumstances.generation_batch
+    for number, batch in enumerate(batches(wanted, size)):
+        bench.circumstances.report("generate", number * size, len(wanted))
+        names = [folder.image(id, seed).name for id, seed in batch]
+        if all(read_picture(folder.images / name, origin) for name in names):
+            earlier += sum(spent.get(name, 0.0) for name in names)
+            continue
+        begin = time.perf_counter()
+        requests = [
+            ImageRequest(
+                prompt=method.prompt(cell.prompts[id], bench.task, bench.settings),
+                template=cell.prompts[id],
+                seed=seed,
+            )
+            for id, seed in batch
+        ]
+        images = method.images(
+            pipe, requests, bench.task, bench.settings, lambda p, r: _generate(cell, p, r)
+        )
+        for request, name, image in zip(requests, names, images, strict=True):
+            about = {"prompt": request.prompt, "seed": str(request.seed)}
+            write_picture(folder.images / name, image, origin, about)
+        seconds = (time.perf_counter() - begin) / len(batch)
+        spent |= dict.fromkeys(names, seconds)
+        write_json(spent_file, spent)
+    return earlier
+
+
+def _generate(
+    cell: Cell, pipe: StableDiffusionPipeline, requests: list[ImageRequest]
+) -> list[Image.Image]:
+    ids = {template: id for id, template in cell.prompts.items()}
+    seeds = [noise_seed(cell.subject, ids[r.template], r.seed) for r in requests]
+    return sample(pipe, [request.prompt for request in requests], seeds, _sampling(cell))
+
+
+def score_pictures(run: Path, bench: Bench) -> None:
+    """Scores the pictures as they lie on disk, and writes scores.parquet."""
+    import io
+
+    import pandas as pd
+
+    from benchmark.atomic import write_bytes
+    from benchmark.metrics import score_images
+
+    cell = bench.cell
+    rows, images, texts = [], [], []
+    for id, template in cell.prompts.items():
+        prompt = Prompt(id, template)
+        for seed in cell.seeds:
+            path = bench.folder.image(id, seed)
+            image = read_picture(path)
+            assert image is not None, f"{path} was written by the stage before"
+            text = prompt.text(cell.class_noun)
+            images.append(image)
+            texts.append(text)
+            where = path.relative_to(run).as_posix()
+            rows.append({"prompt_id": id, "prompt": text, "seed": seed, "image": where})
+    scores = score_images(
+        pd.DataFrame(rows),
+        images,
+        texts,
+        [bench.subject.photo(name).load() for name in cell.seen],
+        [bench.subject.photo(name).load() for name in cell.unseen],
+        list(cell.metrics),
+        list(cell.image_encoders),
+        list(cell.text_encoders),
+        bench.circumstances.scoring_batch,
+        bench.circumstances.device,
+    )
+    content = io.BytesIO()
+    scores.to_parquet(content, index=False)
+    write_bytes(bench.folder.path / "scores.parquet", content.getvalue())
+
+
+def _sampling(cell: Cell) -> Sampling:
+    return Sampling(cell.steps, cell.guidance_scale, cell.sampler, cell.resolution)

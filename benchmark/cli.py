@@ -1,0 +1,203 @@
+"""`tbbench`, the command line. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FAILED, USER_MISTAKE, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="tbbench",
+    help="Measure TextBoost beside the other ways to teach an image model a subject.",
+    epilog="Start with: tbbench run quickstart",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+data = typer.Typer(help="Get and check the photos of a data set.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("textboost-bench"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+@app.command(
+    epilog="Examples:  tbbench run quickstart  |  "
+    "tbbench run quickstart --set training.steps=50 --out runs/short  |  "
+    "tbbench run mine.toml --set methods.textboost.steps=50"
+)
+def run(
+    name: Annotated[str, typer.Argument(help="A ready run's name or the path of a TOML file.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override one key, such as training.steps=50."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder. Default: runs/ and the run's name.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+) -> None:
+    """Train, generate and score what is missing of a run, then write its report.
+
+    The same command goes on where an earlier one stopped, and a finished run is not done again.
+    """
+    from rich.console import Console
+
+    from benchmark.config import load_config
+    from benchmark.runner import RunInterruptedError, run_benchmark
+
+    overrides = list(set_ or [])
+    if workers is not None:
+        overrides.append(f"execution.workers={workers}")
+    if device is not None:
+        overrides.append(f'execution.device="{device}"')
+    config = load_config(name, overrides)
+    console = Console()
+    folder = out or Path("runs") / config.name
+    try:
+        outcome = run_benchmark(config, folder, console)
+    except RunInterruptedError as stopped:
+        line = f"stopped with {stopped}; the same command goes on from there"
+        console.print(line, highlight=False)
+        raise typer.Exit(INTERRUPTED) from None
+    if len(outcome.failures) < len(outcome.run.planned):
+        _show(outcome.run.path, console, fresh=outcome.changed)
+    for label, reason in outcome.failures:
+        print(f"failed: {label}: {reason}", file=sys.stderr)
+    if outcome.failures:
+        print(
+            f"{len(outcome.failures)} of {len(outcome.run.planned)} cells failed; "
+            "the same command tries them again",
+            file=sys.stderr,
+        )
+        raise typer.Exit(FAILED)
+
+
+@app.command(epilog="Example:  tbbench report runs/quickstart")
+def report(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write. Default: report/ in the run's folder.")
+    ] = None,
+) -> None:
+    """Write the report of a run again: tables, figures and one HTML page."""
+    from rich.console import Console
+
+    from benchmark.collect import collect
+    from benchmark.store import Run
+
+    collect(Run.open(path))
+    _show(path, Console(), fresh=True, out=out)
+
+
+@app.command(epilog="Example:  tbbench methods")
+def methods() -> None:
+    """List the methods with their presets."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from methods import get_method, method_names
+
+    table = Table("method", "what it does", "trains", "presets", box=None, pad_edge=False)
+    for name in method_names():
+        method = get_method(name)
+        presets = ", ".join(method.presets)
+        table.add_row(name, method.summary, "yes" if method.trains else "no", presets)
+    Console().print(table)
+
+
+@data.command(epilog="Example:  tbbench data fetch dreambench")
+def fetch(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]) -> None:
+    """Download a data set's photos, verified; what is there already is kept."""
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress
+
+    from benchmark import dreambench
+
+    _only_dreambench(name)
+    with Progress(*Progress.get_default_columns(), DownloadColumn(), transient=True) as bars:
+        task = bars.add_task("fetching")
+        fetched = dreambench.fetch(
+            progress=lambda done, total: bars.update(task, completed=done, total=total)
+        )
+    Console().print(str(fetched), highlight=False, soft_wrap=True)
+
+
+@data.command(epilog="Example:  tbbench data check dreambench")
+def check(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]) -> None:
+    """Compare every photo with its recorded checksum; exit code 1 when one is wrong."""
+    from rich.console import Console
+
+    from benchmark import dreambench
+
+    _only_dreambench(name)
+    console = Console()
+    dataset = dreambench.DreamBench()
+    problems = dataset.check()
+    for problem in problems:
+        console.print(problem, highlight=False, soft_wrap=True)
+    if problems:
+        raise typer.Exit(FAILED)
+    console.print(f"all photos in {dataset.root} are as recorded", highlight=False, soft_wrap=True)
+
+
+def _show(path: Path, console: Console, fresh: bool, out: Path | None = None) -> None:
+    """Print the comparison table and the path of the page, written anew where `fresh`."""
+    import reports
+    from benchmark.store import Run
+    from reports.text import rich_comparison
+
+    run = Run.open(path)
+    page = (out or path / "report") / "index.html"
+    if fresh or not page.is_file():
+        page = reports.render(run, out)
+    console.print(rich_comparison(run.results()))
+    console.print(f"report: {page}", highlight=False, soft_wrap=True)
+
+
+def _only_dreambench(name: str) -> None:
+    if name != "dreambench":
+        from benchmark.subjects import unknown
+
+        hint = "; the toy world is drawn and needs no photos" if name == "toyworld" else ""
+        raise UserError(unknown("data set with photos", name, ["dreambench"]) + hint)
+
+
+def main() -> None:
+    """The console command: a user's mistake is one line on stderr and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"tbbench: {error}", file=sys.stderr)
+        sys.exit(USER_MISTAKE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""results.parquet, costs.parquet and cells.parquet, rebuilt from the cells of a run.
+
+Rows are sorted, and nothing but the cells' own files goes in: the same cells give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.atomic import read_json, write_bytes, write_text
+from benchmark.plan import Cell
+from benchmark.store import TABLES, CellFolder, Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CELL_COLUMNS = ("method", "preset", "backbone", "dataset", "split", "subject", "train_seed")
+RESULT_COLUMNS = (
+    *CELL_COLUMNS,
+    *("prompt_id", "prompt", "seed", "image"),
+    *("protocol", "metric", "encoder", "reference", "value"),
+)
+COST_COLUMNS = (*CELL_COLUMNS, "stage", "measure", "value", "unit", "kind")
+STATE_COLUMNS = ("key", *CELL_COLUMNS, "status", "kind_of_failure", "message", "attempts")
+WHOLE_NUMBERS = ("train_seed", "seed", "attempts")
+
+
+def collect(run: Run) -> bool:
+    """Writes the three tables, unless they already hold the cells as they are. Says which."""
+    stamp = _stamp(run)
+    stamp_file = run.path / ".collected"
+    up_to_date = all((run.path / f"{name}.parquet").is_file() for name in TABLES)
+    if up_to_date and stamp_file.is_file() and stamp_file.read_text() == stamp:
+        return False
+    done = [
+        (cell, folder)
+        for cell, folder in ((cell, run.folder(cell.key)) for cell in run.planned)
+        if folder.done()
+    ]
+    _write(run.path / "results.parquet", _results(done))
+    _write(run.path / "costs.parquet", _costs(done))
+    _write(run.path / "cells.parquet", _states(run))
+    write_text(stamp_file, stamp)
+    return True
+
+
+def _stamp(run: Run) -> str:
+    """Changes whenever a planned cell starts, finishes or fails, or the plan itself changes."""
+    content = hashlib.sha256()
+    for cell in run.planned:
+        file = run.folder(cell.key).path / "cell.json"
+        content.update(cell.key.encode())
+        content.update(file.read_bytes() if file.is_file() else b"-")
+    return content.hexdigest()
+
+
+def _results(done: list[tuple[Cell, CellFolder]]) -> pd.DataFrame:
+    import pandas as pd
+
+    frames = [
+        pd.read_parquet(folder.path / "scores.parquet").assign(
+            **_identity(cell), protocol=cell.protocol
+        )
+        for cell, folder in done
+    ]
+    return _table(pd.concat(frames) if frames else pd.DataFrame(), RESULT_COLUMNS)
+
+
+def _costs(done: list[tuple[Cell, CellFolder]]) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = [
+        _identity(cell) | cost
+        for cell, folder in done
+        for cost in read_json(folder.path / "cost.json")
+    ]
+    return _table(pd.DataFrame(rows), COST_COLUMNS)
+
+
+def _states(run: Run) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = [
+        {"key": cell.key} | _identity(cell) | run.folder(cell.key).state() for cell in run.planned
+    ]
+    return _table(pd.DataFrame(rows), STATE_COLUMNS)
+
+
+def _identity(cell: Cell) -> dict[str, Any]:
+    return {name: getattr(cell, name) for name in CELL_COLUMNS}
+
+
+def _table(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    """The columns in their order and types, the rows sorted by all columns but the value."""
+    types = {
+        name: "Int64" if name in WHOLE_NUMBERS else "float64" if name == "value" else "str"
+        for name in columns
+    }
+    typed = frame.reindex(columns=list(columns)).astype(types)
+    order = [name for name in columns if name != "value"]
+    return typed.sort_values(order, kind="stable", na_position="first", ignore_index=True)
+
+
+def _write(path: Path, frame: pd.DataFrame) -> None:
+    content = io.BytesIO()
+    frame.to_parquet(content, index=False)
+    write_bytes(path, content.getvalue())

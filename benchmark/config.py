@@ -1,0 +1,279 @@
+"""What a run is made of: TOML in, one validated and frozen `RunConfig` out."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
+
+from benchmark.errors import UserError
+from benchmark.subjects import unknown
+
+SAMPLERS = ("dpm++", "ddim", "default")
+"""`dpm++` is DPM-Solver++ multistep, `default` the scheduler that the backbone ships with."""
+PRECISIONS = ("fp32", "fp16", "bf16")
+
+
+def _file_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+        raise ValueError("expected letters, digits, '.', '_' and '-': it names the run's folder")
+    return value
+
+
+def _all_is_empty(value: object) -> object:
+    if isinstance(value, str):
+        if value != "all":
+            raise ValueError(f'expected a list of names or "all", got {value!r}')
+        return ()
+    return value
+
+
+def _without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{value!r} is listed twice; list it once")
+    return values
+
+
+def _known(kind: str, names: Sequence[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in names:
+            raise ValueError(unknown(kind, value, list(names)))
+        return value
+
+    return AfterValidator(check)
+
+
+Count = Annotated[int, Field(gt=0)]
+Names = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_without_repeats)]
+NamesOrAll = Annotated[
+    tuple[str, ...],
+    Field(strict=False),
+    AfterValidator(_without_repeats),
+    BeforeValidator(_all_is_empty),
+    PlainSerializer(lambda names: list(names) or "all", return_type=Any),
+]
+Seeds = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...],
+    Field(strict=False, min_length=1),
+    AfterValidator(_without_repeats),
+]
+
+
+class Part(BaseModel):
+    """A table of the configuration: frozen, strictly typed, no key it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class MethodEntry(Part):
+    """One method of the run: a preset, with single fields of it replaced by `settings`."""
+
+    name: str
+    preset: str = "paper"
+    settings: dict[str, Any] = {}
+
+
+class Training(Part):
+    """What all methods share while they train."""
+
+    steps: Count | None = None
+    """Optimizer steps of every trained method, over presets and `settings`. None: each its own."""
+    precision: Annotated[str, _known("precision", PRECISIONS)] = "fp32"
+    resolution: Count | None = None
+    """Side of the square pictures in pixels. None: what the backbone was made for."""
+
+
+class Generation(Part):
+    """How pictures are sampled, for all methods alike."""
+
+    seeds: Seeds = (0, 1, 2, 3)
+    steps: Count = 25
+    guidance_scale: Annotated[float, Field(ge=0)] = 7.5
+    sampler: Annotated[str, _known("sampler", SAMPLERS)] = "dpm++"
+    batch_size: Count = 8
+
+
+class Scoring(Part):
+    """What the pictures are scored with."""
+
+    metrics: Names = ("fidelity", "alignment", "diversity", "vendi")
+    image_encoders: Names = ("efficientnet-lite0", "toy-clip")
+    text_encoders: Names = ("toy-clip",)
+    batch_size: Count = 32
+
+
+class Execution(Part):
+    """How the work is spread over this machine. Nothing here changes a result."""
+
+    workers: Count | None = None
+    """Cells at a time. None: one per GPU, or as many as the cores allow at `threads` each."""
+    threads: Count = 1
+    """Threads of one cell on the CPU."""
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+
+
+class RunConfig(Part):
+    """A whole run. Which names exist (methods, subjects, ...) is checked when it is planned."""
+
+    name: Annotated[str, AfterValidator(_file_name)]
+    title: str
+    backbone: str = "toy"
+    dataset: str = "toyworld"
+    split: str = "n1"
+    subjects: NamesOrAll = ()
+    """Names, or empty for all."""
+    prompts: NamesOrAll = ()
+    """Ids, or empty for all. A subject gets those that its kind, live or object, has."""
+    train_seeds: Seeds = (0,)
+    methods: Annotated[tuple[MethodEntry, ...], Field(strict=False, min_length=1)]
+    training: Training = Training()
+    generation: Generation = Generation()
+    scoring: Scoring = Scoring()
+    execution: Execution = Execution()
+
+
+def ready_runs() -> list[str]:
+    """Names of the runs that come with the project."""
+    folder = resources.files("benchmark") / "configs"
+    return sorted(
+        f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
+    )
+
+
+def load_config(source: str, overrides: Sequence[str] = ()) -> RunConfig:
+    """The run called `source`: a ready run's name, or the path of a TOML file.
+
+    `overrides` are `key=value` strings, as `--set` takes them: `training.steps=50`, or
+    `methods.textboost.steps=50` for one method's setting. UserError on anything not understood.
+    """
+    path = Path(source)
+    if path.suffix == ".toml" or path.is_file():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise UserError(
+                f"{source} cannot be read ({error.strerror}); give the path of a TOML file "
+                f"or a ready run: {', '.join(ready_runs())}"
+            ) from error
+    elif source in ready_runs():
+        text = (resources.files("benchmark") / "configs" / f"{source}.toml").read_text("utf-8")
+    else:
+        raise UserError(f"{unknown('run', source, ready_runs())}, or the path of a TOML file")
+    return parse_config(text, source, overrides)
+
+
+def parse_config(text: str, source: str, overrides: Sequence[str] = ()) -> RunConfig:
+    """`text` as a run's configuration; `source` names it in error messages."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{source} is not valid TOML: {error}") from error
+    for override in overrides:
+        apply_override(table, override)
+    try:
+        return RunConfig.model_validate(table)
+    except ValidationError as error:
+        raise UserError(f"{source}: {describe(error)}") from error
+
+
+def apply_override(table: dict[str, Any], override: str) -> None:
+    """Puts one `key=value` into the parsed TOML. The value is a TOML literal, else plain text."""
+    key, equals, raw = override.partition("=")
+    path = key.strip().split(".")
+    if not equals or not all(path):
+        raise UserError(f"--set {override!r}: expected key=value, such as training.steps=50")
+    try:
+        value = tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = raw
+    if path[0] == "methods" and len(path) > 1:
+        table, path = _method_table(table, override, path[1:])
+    for step in path[:-1]:
+        table = table.setdefault(step, {})
+        if not isinstance(table, dict):
+            raise UserError(f"--set {override!r}: {step!r} is no table")
+    table[path[-1]] = value
+
+
+def _method_table(
+    table: dict[str, Any], override: str, path: list[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Where `methods.NAME.FIELD` goes: the entry itself for `preset`, else its settings."""
+    entries = [entry for entry in table.get("methods", []) if isinstance(entry, dict)]
+    named = [entry for entry in entries if entry.get("name") == path[0]]
+    if not named:
+        names = [str(entry.get("name")) for entry in entries]
+        raise UserError(f"--set {override!r}: {unknown('method of this run', path[0], names)}")
+    if len(path) != 2 or len(named) > 1:
+        raise UserError(
+            f"--set {override!r}: expected methods.NAME.SETTING=value for a method listed once"
+        )
+    if path[1] == "preset":
+        return named[0], path[1:]
+    return named[0].setdefault("settings", {}), path[1:]
+
+
+def describe(error: ValidationError) -> str:
+    """The first thing wrong, in one line that names the key."""
+    first = error.errors()[0]
+    location = first["loc"]
+    key = ".".join(str(part) for part in location)
+    if first["type"] == "extra_forbidden":
+        return unknown("key", key, _siblings(location))
+    if first["type"] == "missing":
+        return f"missing key {key!r}"
+    if first["type"] == "value_error":
+        return f"{key}: {first['ctx']['error']}"
+    if first["type"] == "string_pattern_mismatch":
+        return f"{key}: expected auto, cpu, cuda or cuda:N, got {first['input']!r}"
+    return f"{key}: {_EXPECTED.get(first['type'], first['msg'])}, got {first['input']!r}"
+
+
+_EXPECTED = {
+    "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "string_type": "expected text in quotes",
+    "bool_type": "expected true or false",
+    "tuple_type": "expected a list",
+    "dict_type": "expected a table",
+    "model_type": "expected a table",
+    "too_short": "expected at least one entry",
+    "greater_than": "expected a number above 0",
+    "greater_than_equal": "expected 0 or more",
+}
+
+
+def _siblings(location: tuple[int | str, ...]) -> list[str]:
+    """All keys that the table holding the key at `location` may have, as full paths."""
+    tables: Mapping[str, type[Part]] = {
+        "methods": MethodEntry,
+        "training": Training,
+        "generation": Generation,
+        "scoring": Scoring,
+        "execution": Execution,
+    }
+    part = tables[str(location[0])] if len(location) > 1 else RunConfig
+    prefix = "".join(f"{step}." for step in location[:-1])
+    return [prefix + name for name in part.model_fields]
+
+
+def toml_text(config: RunConfig) -> str:
+    """The configuration with every default filled in, as TOML that `parse_config` reads back."""
+    import tomli_w
+
+    return tomli_w.dumps(config.model_dump(exclude_none=True))

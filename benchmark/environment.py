@@ -1,0 +1,109 @@
+"""environment.json: the machine and the software that the numbers come from."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PACKAGES = (
+    "textboost-bench",
+    "torch",
+    "diffusers",
+    "transformers",
+    "peft",
+    "open_clip_torch",
+    "timm",
+    "numpy",
+    "pandas",
+    "pillow",
+)
+
+
+def environment(device: str, threads: int, workers: int) -> dict[str, Any]:
+    """What a reader needs to judge or repeat the numbers; imports none of the packages."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "device": device,
+        "threads_per_cell": threads,
+        "cells_at_a_time": workers,
+        "gpus": gpus(),
+        "packages": {name: package_version(name) for name in PACKAGES},
+        "git_commit": git_commit(),
+        "determinism": {
+            "noise": "one generator per image, on the CPU, seeded by subject, prompt and seed",
+            "stages": "python, numpy and torch seeded at the start of every stage",
+            "deterministic_algorithms": False,
+        },
+    }
+
+
+def package_version(name: str) -> str | None:
+    """The installed version; None when the package is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def gpus() -> list[dict[str, Any]]:
+    """Name, memory and driver of every NVIDIA GPU; empty without a driver."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    try:
+        driver = pynvml.nvmlSystemGetDriverVersion()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        return [
+            {
+                "name": pynvml.nvmlDeviceGetName(handle),
+                "memory_bytes": pynvml.nvmlDeviceGetMemoryInfo(handle).total,
+                "driver": driver,
+            }
+            for handle in handles
+        ]
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def git_commit() -> str | None:
+    """Commit of the clone this code runs from, with `+changes`; None outside a clone."""
+    clone = Path(__file__).resolve().parent.parent
+    if not (clone / ".git").exists():
+        return None
+    commit = _git(clone, "rev-parse", "HEAD")
+    changed = _git(clone, "status", "--porcelain", "--untracked-files=no")
+    return f"{commit}+changes" if commit and changed else commit
+
+
+def _git(clone: Path, *arguments: str) -> str | None:
+    try:
+        result = subprocess.run(
+            ["git", "-C", str(clone), *arguments], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def _processor() -> str:
+    """The processor's model name; on Linux from /proc/cpuinfo, which says more than platform."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,165 @@
+"""One fresh process per cell on this machine.
+
+Workers are forked from a forkserver that has imported everything already (`preload`), so a cell
+starts in well under a second and still shares nothing with the cells before it.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from types import ModuleType
+
+from benchmark.executors import Job, Watcher
+from benchmark.executors.worker import work as do_job
+
+PRELOAD = "benchmark.executors.preload"
+POLL_SECONDS = 0.5
+GRACE_SECONDS = 5.0
+"""How long a worker may take to go when it is told to."""
+
+Work = Callable[[str, str, float, Connection], None]
+
+
+@dataclass(frozen=True)
+class Worker:
+    job: Job
+    device: str
+    process: BaseProcess
+    messages: Connection
+
+
+def choose_devices(device: str, workers: int | None, threads: int) -> list[str]:
+    """The device of each worker: as many entries as cells are worked on at a time.
+
+    "auto" takes every visible GPU, else the CPU. `workers` None means one per GPU, or on the CPU
+    as many as the cores allow at `threads` each.
+    """
+    if device == "auto":
+        cards = [f"cuda:{i}" for i in range(_cuda_devices())]
+    else:
+        cards = [] if device == "cpu" else [device]
+    if not cards:
+        return ["cpu"] * (workers or max(1, (os.cpu_count() or 1) // threads))
+    return [cards[i % len(cards)] for i in range(workers or len(cards))]
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    devices: Sequence[str],
+    watcher: Watcher,
+    busy: Callable[[Job], bool] = lambda job: False,
+    work: Work = do_job,
+    preload: Sequence[str] = (PRELOAD,),
+) -> None:
+    """Works on all jobs, one process each, at most `len(devices)` at a time.
+
+    A job that is `busy`, because another run works on it, is put off until it is free. When this
+    call is interrupted, the workers are ended before the exception goes on.
+    """
+    context = _context(preload, jobs[0].threads if jobs else 1)
+    pending = list(jobs)
+    free = list(devices)
+    active: list[Worker] = []
+    try:
+        while pending or active:
+            while free and pending:
+                job = next((job for job in pending if not busy(job)), None)
+                if job is None:
+                    break
+                pending.remove(job)
+                active.append(_start(context, job, free.pop(0), work))
+                watcher.started(job)
+            if not active:
+                watcher.waiting(len(pending))
+                time.sleep(POLL_SECONDS)
+                continue
+            sources = [w.messages for w in active] + [w.process.sentinel for w in active]
+            wait(sources, timeout=POLL_SECONDS)
+            for worker in list(active):
+                _read(worker, watcher)
+                if not worker.process.is_alive():
+                    worker.process.join()
+                    _read(worker, watcher)
+                    active.remove(worker)
+                    free.append(worker.device)
+                    worker.messages.close()
+                    watcher.ended(worker.job, worker.process.exitcode or 0)
+    finally:
+        _end(active)
+
+
+def _context(preload: Sequence[str], threads: int) -> BaseContext:
+    """A forkserver where the system has one. Libraries that size their pools at import obey."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, str(threads))
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    return context
+
+
+def _start(context: BaseContext, job: Job, device: str, work: Work) -> Worker:
+    receiver, sender = context.Pipe(duplex=False)
+    arguments = (job.to_text(), device, time.monotonic(), sender)
+    process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+        target=work, args=arguments, name=f"tbbench {job.label}", daemon=True
+    )
+    with _no_main_module():
+        process.start()
+    sender.close()
+    return Worker(job, device, process, receiver)
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Keeps multiprocessing from running the caller's main script again in every worker."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _read(worker: Worker, watcher: Watcher) -> None:
+    """Hands on all messages that have come; the pipe of a worker that is gone just ends."""
+    try:
+        while worker.messages.poll():
+            stage, done, total = json.loads(worker.messages.recv_bytes())
+            watcher.progressed(worker.job, stage, done, total)
+    except (EOFError, OSError):
+        return
+
+
+def _end(active: Sequence[Worker]) -> None:
+    for worker in active:
+        worker.process.terminate()
+    deadline = time.monotonic() + GRACE_SECONDS
+    for worker in active:
+        worker.process.join(max(0.0, deadline - time.monotonic()))
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+
+
+def _cuda_devices() -> int:
+    """GPUs that torch can use. Asks the driver first: importing torch takes seconds."""
+    from benchmark.environment import gpus
+
+    if not gpus():
+        return 0
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0

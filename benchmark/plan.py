@@ -1,0 +1,251 @@
+"""RunConfig -> cells, each with a key that hashes everything its outcome depends on.
+
+Planning reads facts and checksums only: it opens no photo, and imports a method (and torch with
+it) only when the run has not resolved the same settings before, see `Resolved`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.atomic import digest
+from benchmark.backbones import Backbone, open_backbone
+from benchmark.config import MethodEntry, RunConfig
+from benchmark.encoder_revision import encoder_revision
+from benchmark.errors import UserError
+from benchmark.method_settings import method_settings
+from benchmark.subjects import Dataset, Prompt, SubjectFacts, open_dataset, unknown
+
+OUTCOME_VERSION = 1
+"""Raised when a change of the harness changes pictures or scores; it is part of every key."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (method, backbone, subject, split, training seed): everything its outcome depends on."""
+
+    method: str
+    preset: str
+    settings: Mapping[str, Any]
+    """Every field of the method's settings, presets and overrides applied."""
+    code_version: str
+    backbone: str
+    backbone_revision: str
+    dataset: str
+    split: str
+    subject: str
+    class_noun: str
+    descriptor: str
+    live: bool
+    seen: Mapping[str, str]
+    """Training photos: name -> SHA-256."""
+    unseen: Mapping[str, str]
+    """Held-out photos: name -> SHA-256."""
+    train_seed: int
+    precision: str
+    resolution: int
+    captions: str
+    """Checksum of the general captions that training may draw on."""
+    prompts: Mapping[str, str]
+    """Id -> template, in the order in which pictures are made."""
+    seeds: Sequence[int]
+    steps: int
+    guidance_scale: float
+    sampler: str
+    metrics: Sequence[str]
+    image_encoders: Mapping[str, str]
+    """Name -> revision."""
+    text_encoders: Mapping[str, str]
+    outcome_version: int = OUTCOME_VERSION
+
+    @property
+    def key(self) -> str:
+        """16 hex digits over all fields."""
+        return digest(dataclasses.asdict(self), 16)
+
+    @property
+    def label(self) -> str:
+        """For people: method, preset where it is not the paper's, subject, training seed."""
+        preset = "" if self.preset == "paper" else f" ({self.preset})"
+        return f"{self.method}{preset} · {self.subject} · seed {self.train_seed}"
+
+    @property
+    def protocol(self) -> str:
+        """How the pictures were sampled, in one word of the result tables."""
+        return f"{self.sampler}/{self.steps}/{self.guidance_scale:g}"
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(content: Mapping[str, Any]) -> Cell:
+        return Cell(**content)
+
+
+Resolved = MutableMapping[str, dict[str, Any]]
+"""What `plan` found out from method classes, by a hash of what it asked: kept in the run's folder,
+it lets a second plan of the same run do without importing them."""
+
+
+def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
+    """All cells of a run, subject by subject. UserError for any name that does not exist."""
+    resolved = {} if resolved is None else resolved
+    backbone = open_backbone(config.backbone)
+    dataset = open_dataset(config.dataset)
+    split = _split(config, dataset)
+    subjects = [dataset.facts(name) for name in _subject_names(config, dataset, split)]
+    image_encoders, text_encoders = _scoring(config)
+    methods = [_method(entry, config, resolved) for entry in _distinct(config.methods)]
+    prompts = {live: _prompts(config, dataset, live) for live in {s.live for s in subjects}}
+    captions = digest(list(backbone.captions()), 12)
+    return [
+        Cell(
+            method=entry.name,
+            preset=entry.preset,
+            settings=answer["settings"],
+            code_version=answer["code_version"],
+            backbone=config.backbone,
+            backbone_revision=backbone.revision,
+            dataset=config.dataset,
+            split=config.split,
+            subject=facts.name,
+            class_noun=facts.class_noun,
+            descriptor=facts.descriptor,
+            live=facts.live,
+            seen={name: facts.checksums[name] for name in split[facts.name]},
+            unseen=_held_out(facts, split[facts.name]),
+            train_seed=train_seed,
+            precision=config.training.precision,
+            resolution=config.training.resolution or backbone.resolution,
+            captions=captions,
+            prompts={prompt.id: prompt.template for prompt in prompts[facts.live]},
+            seeds=list(config.generation.seeds),
+            steps=config.generation.steps,
+            guidance_scale=config.generation.guidance_scale,
+            sampler=config.generation.sampler,
+            metrics=list(config.scoring.metrics),
+            image_encoders=image_encoders,
+            text_encoders=text_encoders,
+        )
+        for train_seed in config.train_seeds
+        for facts in subjects
+        for entry, answer in methods
+    ]
+
+
+def check_ready(cells: Sequence[Cell]) -> None:
+    """UserError when a photo that these cells need is missing or damaged."""
+    for name, subject in dict.fromkeys((cell.dataset, cell.subject) for cell in cells):
+        open_dataset(name).subject(subject)
+
+
+def backbone_of(cell: Cell) -> Backbone:
+    """The backbone the cell was planned for; UserError when its files have changed since."""
+    backbone = open_backbone(cell.backbone)
+    if backbone.revision != cell.backbone_revision:
+        raise UserError(
+            f"backbone {cell.backbone!r} changed while the run was going: revision "
+            f"{backbone.revision}, planned {cell.backbone_revision}; start the run again"
+        )
+    return backbone
+
+
+def _method(
+    entry: MethodEntry, config: RunConfig, resolved: Resolved
+) -> tuple[MethodEntry, dict[str, Any]]:
+    """The entry with its settings and code version, from `resolved` where it is known there."""
+    from methods import code_version, get_method, method_names
+
+    if entry.name not in method_names():
+        raise UserError(unknown("method", entry.name, method_names()))
+    version = code_version(entry.name)
+    steps = config.training.steps
+    question = digest([version, entry.model_dump(mode="json"), steps])
+    if question not in resolved:
+        settings = method_settings(entry, steps)
+        resolved[question] = {
+            "settings": json.loads(json.dumps(dataclasses.asdict(settings))),
+            "code_version": version,
+            "toy_only": get_method(entry.name).toy_only,
+        }
+    if resolved[question]["toy_only"] and config.dataset != "toyworld":
+        raise UserError(
+            f"method {entry.name!r} needs a data set that can draw the right answer (toyworld), "
+            f"not {config.dataset!r}; leave the method out"
+        )
+    return entry, resolved[question]
+
+
+def _distinct(entries: Sequence[MethodEntry]) -> Sequence[MethodEntry]:
+    """The entries; UserError when result tables could not tell two of them apart."""
+    seen = set()
+    for entry in entries:
+        if (entry.name, entry.preset) in seen:
+            raise UserError(
+                f"methods: {entry.name!r} with preset {entry.preset!r} is listed twice; use "
+                "another preset, or a run of its own"
+            )
+        seen.add((entry.name, entry.preset))
+    return entries
+
+
+def _split(config: RunConfig, dataset: Dataset) -> dict[str, tuple[str, ...]]:
+    if config.split not in dataset.split_names():
+        where = f" of {config.dataset}"
+        raise UserError(unknown("split", config.split, dataset.split_names(), where))
+    return dataset.split(config.split)
+
+
+def _subject_names(
+    config: RunConfig, dataset: Dataset, split: Mapping[str, tuple[str, ...]]
+) -> list[str]:
+    known = [name for name in dataset.subject_names() if name in split]
+    for name in config.subjects:
+        if name not in known:
+            raise UserError(unknown("subject", name, known, f" of {config.dataset}"))
+    return list(config.subjects) or known
+
+
+def _prompts(config: RunConfig, dataset: Dataset, live: bool) -> list[Prompt]:
+    """The chosen prompts that exist for this kind of subject, in the data set's order."""
+    mine = dataset.prompts(live)
+    known = {prompt.id for prompt in [*mine, *dataset.prompts(not live)]}
+    for id in config.prompts:
+        if id not in known:
+            raise UserError(unknown("prompt", id, sorted(known), f" of {config.dataset}"))
+    chosen = [prompt for prompt in mine if not config.prompts or prompt.id in config.prompts]
+    if not chosen:
+        kind = "live subjects" if live else "objects"
+        ids = ", ".join(prompt.id for prompt in mine)
+        raise UserError(f"prompts: none of the chosen ones is for {kind}; add one of {ids}")
+    return chosen
+
+
+def _held_out(facts: SubjectFacts, training: Sequence[str]) -> dict[str, str]:
+    """All other photos; told apart by checksum, so that no copy of a training photo slips in."""
+    taken = {facts.checksums[name] for name in training}
+    return {name: sha for name, sha in facts.checksums.items() if sha not in taken}
+
+
+def _scoring(config: RunConfig) -> tuple[dict[str, str], dict[str, str]]:
+    from benchmark.metrics import metric_names
+    from benchmark.metrics.encoders import encoder_names, text_encoder_names
+
+    chosen = config.scoring
+    for kind, names, known in (
+        ("metric", chosen.metrics, metric_names()),
+        ("image encoder", chosen.image_encoders, encoder_names()),
+        ("text encoder", chosen.text_encoders, text_encoder_names()),
+    ):
+        for name in names:
+            if name not in known:
+                raise UserError(unknown(kind, name, known))
+    images, texts = (
+        {name: encoder_revision(name) for name in names}
+        for names in (chosen.image_encoders, chosen.text_encoders)
+    )
+    return images, texts

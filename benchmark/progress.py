@@ -1,0 +1,93 @@
+"""How a run shows that it goes on: bars on a terminal, one line per finished cell elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from benchmark.executors import Job
+
+Ended = Callable[[Job, int], str | None]
+"""Told of a worker's end (job, exit code); says why the cell failed, None when it is done."""
+
+
+class RunProgress:
+    """An executor's watcher. `settle` turns a worker's end into the cell's fate."""
+
+    def __init__(self, console: Console, total: int, done: int, settle: Ended) -> None:
+        self.failures: list[tuple[Job, str]] = []
+        self._console = console
+        self._settle = settle
+        self._total = total
+        self._done = done
+        self._begun: dict[str, float] = {}
+        self._tasks: dict[str, TaskID] = {}
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            speed_estimate_period=3600,  # cells take minutes: remember more than half a minute
+            disable=not console.is_terminal,
+        )
+        self._all = self._bars.add_task("cells", total=total, completed=done)
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def started(self, job: Job) -> None:
+        self._begun[job.key] = time.monotonic()
+        self._tasks[job.key] = self._bars.add_task(f"  {escape(job.label)}", total=None)
+
+    def progressed(self, job: Job, stage: str, done: int, total: int) -> None:
+        task = self._tasks[job.key]
+        description = f"  {escape(job.label)} · {stage}"
+        if self._bars.tasks and description != self._description(task):
+            self._bars.reset(task, description=description, total=total or None)
+        self._bars.update(task, completed=done, total=total or None)
+
+    def ended(self, job: Job, exit_code: int) -> None:
+        self._bars.remove_task(self._tasks.pop(job.key))
+        failure = self._settle(job, exit_code)
+        seconds = time.monotonic() - self._begun.pop(job.key)
+        self._done += 1
+        self._bars.update(self._all, completed=self._done)
+        fate = f"done in {seconds:.1f} s"
+        if failure is not None:
+            self.failures.append((job, failure))
+            fate = f"failed: {failure}"
+        if failure is not None or not self._console.is_terminal:
+            line = f"[{self._done}/{self._total}] {job.label}: {fate}"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def waiting(self, jobs: int) -> None:
+        self._bars.update(self._all, description=f"cells ({jobs} with another run)")
+
+    def _description(self, task: TaskID) -> str:
+        return next((t.description for t in self._bars.tasks if t.id == task), "")

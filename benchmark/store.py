@@ -1,0 +1,202 @@
+"""The run directory: what lies where, and how to read it while a run goes on.
+
+config.toml  environment.json  run.json  plan.json
+cells/KEY/   cell.json checkpoint/ checkpoint.json images/PROMPT-SEED.png
+             scores.parquet cost.json log.txt
+photos/SUBJECT/seen-NAME.png unseen-NAME.png
+results.parquet costs.parquet cells.parquet        rebuilt from the cells by `collect`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from benchmark.atomic import read_json, write_json
+from benchmark.config import RunConfig, parse_config
+from benchmark.errors import UserError
+from benchmark.plan import Cell
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATUSES = ("done", "failed", "pending")
+TABLES = ("results", "costs", "cells")
+
+
+@dataclass(frozen=True)
+class CellFolder:
+    """`cells/KEY` of one run: the only writer of `cell.json`."""
+
+    path: Path
+
+    @property
+    def images(self) -> Path:
+        return self.path / "images"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    def image(self, prompt_id: str, seed: int) -> Path:
+        return self.images / f"{prompt_id}-{seed}.png"
+
+    def lock(self) -> FileLock:
+        """Held by whoever works on the cell; the system frees it when that process dies."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.path / ".lock")
+
+    def busy(self) -> bool:
+        """Whether another process works on the cell right now."""
+        if not (self.path / ".lock").exists():
+            return False
+        lock = self.lock()
+        try:
+            lock.acquire(timeout=0)
+        except TimeoutError:
+            return True
+        lock.release()
+        return False
+
+    def state(self) -> dict[str, Any]:
+        """status, kind_of_failure, message and attempts; `pending` for a cell never started."""
+        content = read_json(self.path / "cell.json") or {}
+        return {
+            "status": content.get("status", "pending"),
+            "kind_of_failure": content.get("kind_of_failure"),
+            "message": content.get("message"),
+            "attempts": content.get("attempts", 0),
+        }
+
+    def done(self) -> bool:
+        return bool(self.state()["status"] == "done")
+
+    def begin(self, cell: Cell) -> None:
+        """Counts one more attempt."""
+        self._write(cell.to_json(), "pending", self.state()["attempts"] + 1)
+
+    def finish(self, cell: Cell) -> None:
+        """Marks the cell as done. Everything else must be on disk by now."""
+        self._write(cell.to_json(), "done", self.state()["attempts"])
+
+    def fail(self, cell: Cell, kind: str, message: str) -> None:
+        """Records why the cell failed: the error's name and its message in one line."""
+        line = " ".join(message.split()) or kind
+        self._write(cell.to_json(), "failed", max(1, self.state()["attempts"]), kind, line)
+
+    def _write(
+        self,
+        identity: dict[str, Any],
+        status: str,
+        attempts: int,
+        kind: str | None = None,
+        message: str | None = None,
+    ) -> None:
+        content = {
+            "version": 1,
+            "key": self.path.name,
+            "status": status,
+            "kind_of_failure": kind,
+            "message": message,
+            "attempts": attempts,
+            "cell": identity,
+        }
+        write_json(self.path / "cell.json", content)
+
+
+def cell_folder(run: Path, key: str) -> CellFolder:
+    """The folder of the cell with this key."""
+    return CellFolder(run / "cells" / key)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory, for reading. Cells that are no longer planned are left out."""
+
+    path: Path
+    config: RunConfig
+    environment: dict[str, Any]
+    about: dict[str, Any]
+    """run.json: title, backbone_note, versions."""
+    planned: tuple[Cell, ...]
+
+    @staticmethod
+    def open(path: Path | str) -> Run:
+        """The run in the folder `path`; UserError when it holds none."""
+        folder = Path(path)
+        plan = read_json(folder / "plan.json")
+        try:
+            text = (folder / "config.toml").read_text(encoding="utf-8")
+        except OSError as error:
+            raise UserError(
+                f"{folder} holds no run (config.toml: {error.strerror}); "
+                "give the folder that `tbbench run` printed, such as runs/quickstart"
+            ) from error
+        if plan is None:
+            raise UserError(f"{folder}/plan.json is missing; start the run again to rebuild it")
+        return Run(
+            path=folder,
+            config=parse_config(text, str(folder / "config.toml")),
+            environment=read_json(folder / "environment.json") or {},
+            about=read_json(folder / "run.json") or {},
+            planned=tuple(Cell.from_json(cell) for cell in plan["cells"]),
+        )
+
+    def folder(self, cell_key: str) -> CellFolder:
+        return cell_folder(self.path, cell_key)
+
+    def cells(self) -> pd.DataFrame:
+        """One row per planned cell, as of the last `collect`."""
+        return self._table("cells")
+
+    def results(self) -> pd.DataFrame:
+        """One row per image x metric x encoder (x reference)."""
+        return self._table("results")
+
+    def costs(self) -> pd.DataFrame:
+        """One row per cell x stage x measure."""
+        return self._table("costs")
+
+    def image(self, cell_key: str, prompt_id: str, seed: int) -> Path:
+        """Where the picture of this prompt and seed lies."""
+        return self.folder(cell_key).image(prompt_id, seed)
+
+    def photos(self, subject: str) -> dict[str, list[Path]]:
+        """Thumbnails of the subject's photos, "seen" (trained on) and "unseen" (held out)."""
+        folder = self.path / "photos" / subject
+        return {kind: sorted(folder.glob(f"{kind}-*.png")) for kind in ("seen", "unseen")}
+
+    def cell_info(self) -> list[dict[str, Any]]:
+        """Per planned cell: its identity (method, settings, subject, ...), key and state."""
+        return [
+            {"key": cell.key, **cell.to_json(), "protocol": cell.protocol}
+            | self.folder(cell.key).state()
+            for cell in self.planned
+        ]
+
+    def _table(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.read_parquet(self.path / f"{name}.parquet")
+
+
+def write_plan(run: Path, cells: Sequence[Cell], resolved: dict[str, Any]) -> None:
+    """plan.json: the cells that count, and what `plan` need not find out again."""
+    content = {"cells": [{**cell.to_json()} for cell in cells], "resolved": resolved}
+    if read_json(run / "plan.json") != content:
+        write_json(run / "plan.json", content)
+
+
+def read_resolved(run: Path) -> dict[str, Any]:
+    """What an earlier plan of this run found out; empty for a new run."""
+    plan = read_json(run / "plan.json") or {}
+    resolved: dict[str, Any] = plan.get("resolved", {})
+    return resolved

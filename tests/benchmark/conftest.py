@@ -1,0 +1,42 @@
+"""A small run on the tiny backbone: toy-world photos, few steps, scored only where asked for."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.config import RunConfig
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "title": "Small",
+    "dataset": "toyworld",
+    "subjects": ["spotted_dog"],
+    "prompts": ["in-the-jungle", "on-the-beach"],
+    "methods": [{"name": "base"}, {"name": "textual-inversion", "preset": "toy"}],
+    "training": {"steps": 2},
+    "generation": {"seeds": [0, 1], "steps": 2},
+    "scoring": {"metrics": [], "image_encoders": [], "text_encoders": []},
+    "execution": {"device": "cpu", "workers": 1},
+}
+
+
+@pytest.fixture
+def small(
+    tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., RunConfig]:
+    """Makes the run's configuration; `small(generation={"steps": 3})` changes single keys."""
+    monkeypatch.setenv("TBBENCH_CACHE", str(tmp_path / "cache"))
+
+    def make(**changes: Any) -> RunConfig:
+        table = copy.deepcopy(SMALL) | {"backbone": str(tiny_backbone)}
+        for key, value in changes.items():
+            if isinstance(value, dict):
+                table[key] = table.get(key, {}) | value
+            else:
+                table[key] = value
+        return RunConfig.model_validate(table)
+
+    return make

@@ -1,0 +1,167 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmark.executors import Job
+from benchmark.executors.local import choose_devices, run_jobs
+from benchmark.executors.worker import reporter
+from benchmark.runner import death
+from tests.benchmark.executors.work import act
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Record:
+    """A watcher that remembers."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.codes: dict[str, int] = {}
+        self.steps: list[tuple[str, str, int, int]] = []
+        self.waits = 0
+        self.most = 0
+
+    def started(self, job: Job) -> None:
+        self.begun.append(job.key)
+        self.most = max(self.most, len(self.begun) - len(self.codes))
+
+    def progressed(self, job: Job, stage: str, done: int, total: int) -> None:
+        self.steps.append((job.key, stage, done, total))
+
+    def ended(self, job: Job, exit_code: int) -> None:
+        self.codes[job.key] = exit_code
+
+    def waiting(self, jobs: int) -> None:
+        self.waits += 1
+
+
+def jobs(folder: Path, *labels: str) -> list[Job]:
+    return [Job(f"{n}-{label}", label, str(folder), {}, 1, 1, 1) for n, label in enumerate(labels)]
+
+
+def run(folder: Path, *labels: str, devices: tuple[str, ...] = ("cpu",), **more: object) -> Record:
+    record = Record()
+    run_jobs(jobs(folder, *labels), devices, record, work=act, preload=(), **more)
+    return record
+
+
+def test_every_job_has_a_fresh_process_and_reports(tmp_path: Path) -> None:
+    record = run(tmp_path, "a", "b", "c")
+    assert record.codes == {"0-a": 0, "1-b": 0, "2-c": 0}
+    assert record.steps == [(key, "train", 1, 2) for key in record.codes]
+    processes = {path.read_text().split()[0] for path in tmp_path.iterdir()}
+    assert len(processes) == 3
+    assert str(os.getpid()) not in processes
+
+
+def test_no_more_jobs_at_a_time_than_devices(tmp_path: Path) -> None:
+    record = run(tmp_path, *"abcde", devices=("cpu", "cuda:0"))
+    assert record.most == 2
+    assert {path.read_text().split()[1] for path in tmp_path.iterdir()} == {"cpu", "cuda:0"}
+
+
+def test_a_worker_that_dies_harms_no_other(tmp_path: Path) -> None:
+    record = run(tmp_path, "crash", "segfault", "fine")
+    assert record.codes == {"0-crash": 3, "1-segfault": -signal.SIGSEGV, "2-fine": 0}
+    assert death(-signal.SIGSEGV)[0] == "SIGSEGV"
+    assert "ran out of memory" in death(-signal.SIGKILL)[1]
+    assert death(3) == ("WorkerExit", "the worker ended with exit code 3; see log.txt")
+
+
+def test_busy_jobs_are_put_off(tmp_path: Path) -> None:
+    def busy(job: Job) -> bool:
+        return job.key == "0-a" and not (tmp_path / "1-b").exists()
+
+    assert run(tmp_path, "a", "b", busy=busy).begun == ["1-b", "0-a"]
+
+
+def test_when_all_is_busy_it_waits(tmp_path: Path) -> None:
+    answers = iter([True, True, False])
+    record = run(tmp_path, "a", busy=lambda job: next(answers))
+    assert record.waits == 2
+    assert record.codes == {"0-a": 0}
+
+
+@pytest.fixture
+def parent(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process with two workers that sleep; it is asked for only once both have begun."""
+    command = [sys.executable, "-m", "tests.benchmark.executors.parent", str(tmp_path)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(2):
+            assert process.stdout.readline().endswith("works\n")
+        yield process
+        if process.poll() is None:
+            process.kill()
+
+
+def gone(pids: list[int], seconds: float = 20) -> bool:
+    def alive(pid: int) -> bool:
+        try:
+            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not any(alive(pid) for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGINT"])
+def test_workers_go_with_their_parent(
+    parent: subprocess.Popen[str], tmp_path: Path, name: str
+) -> None:
+    workers = [int(path.read_text().split()[0]) for path in tmp_path.iterdir()]
+    assert len(workers) == 2
+    sent = signal.Signals[name]
+    if sent is signal.SIGINT:
+        os.killpg(parent.pid, sent)  # Ctrl-C reaches the workers as well
+    else:
+        parent.send_signal(sent)
+    code = parent.wait(timeout=30)
+    assert code == (130 if sent is signal.SIGINT else -signal.SIGKILL)
+    assert gone(workers)
+
+
+def test_workers_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmark.executors import local
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert choose_devices("cpu", None, threads=1) == ["cpu"] * 8
+    assert choose_devices("cpu", None, threads=3) == ["cpu"] * 2
+    assert choose_devices("cpu", None, threads=16) == ["cpu"]
+    assert choose_devices("cpu", 3, threads=1) == ["cpu"] * 3
+    assert choose_devices("cuda:1", None, threads=1) == ["cuda:1"]
+    monkeypatch.setattr(local, "_cuda_devices", lambda: 2)
+    assert choose_devices("auto", None, threads=1) == ["cuda:0", "cuda:1"]
+    assert choose_devices("auto", 3, threads=1) == ["cuda:0", "cuda:1", "cuda:0"]
+    monkeypatch.setattr(local, "_cuda_devices", lambda: 0)
+    assert choose_devices("auto", None, threads=4) == ["cpu"] * 2
+
+
+def test_step_reports_are_thinned_but_for_first_and_last() -> None:
+    sent: list[bytes] = []
+
+    class Pipe:
+        def send_bytes(self, content: bytes) -> None:
+            sent.append(content)
+
+    report = reporter(Pipe())  # type: ignore[arg-type]
+    for step in range(1, 101):
+        report("train", step, 100)
+    report("save", 0, 0)
+    assert sent[0] == b'["train", 1, 100]'
+    assert sent[-2:] == [b'["train", 100, 100]', b'["save", 0, 0]']
+    assert len(sent) < 20

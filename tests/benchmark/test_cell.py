@@ -1,0 +1,214 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from benchmark.atomic import read_json
+from benchmark.cell import Circumstances, run_cell
+from benchmark.config import RunConfig
+from benchmark.plan import Cell, plan
+from benchmark.store import CellFolder, cell_folder
+from methods import get_method
+
+Small = Callable[..., RunConfig]
+INVERSION = [{"name": "textual-inversion", "preset": "toy"}]
+
+
+class Killed(BaseException):
+    """Stands for a process that is killed: nothing of ours catches it."""
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows whenever Textual Inversion trains."""
+    kind = type(get_method("textual-inversion"))
+    train, seen = kind.train, []
+
+    def count(self, pipe, task, settings):
+        seen.append(task.subject)
+        return train(self, pipe, task, settings)
+
+    monkeypatch.setattr(kind, "train", count)
+    return seen
+
+
+def pictures(folder: CellFolder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.images.iterdir()}
+
+
+def stop_at(stage: str, step: int = 0) -> Circumstances:
+    def report(name: str, done: int, total: int) -> None:
+        if name == stage and done >= step:
+            raise Killed
+
+    return Circumstances(generation_batch=1, report=report)
+
+
+def trained_cell(small: Small, **changes: object) -> Cell:
+    (cell,) = plan(small(methods=INVERSION, **changes))
+    return cell
+
+
+def test_a_cell_leaves_everything_the_store_promises(
+    small: Small, tmp_path: Path, trainings: list[str]
+) -> None:
+    scoring = {"metrics": ["fidelity", "vendi"], "image_encoders": ["efficientnet-lite0"]}
+    cell = trained_cell(small, scoring=scoring)
+    assert run_cell(tmp_path, cell, Circumstances(start_seconds=0.25))
+    folder = cell_folder(tmp_path, cell.key)
+    assert folder.state() == {
+        "status": "done",
+        "kind_of_failure": None,
+        "message": None,
+        "attempts": 1,
+    }
+    assert sorted(pictures(folder)) == [
+        "in-the-jungle-0.png",
+        "in-the-jungle-1.png",
+        "on-the-beach-0.png",
+        "on-the-beach-1.png",
+    ]
+    with Image.open(folder.image("in-the-jungle", 0)) as image:
+        assert image.size == (32, 32)
+    costs = {(c["stage"], c["measure"]): c["value"] for c in read_json(folder.path / "cost.json")}
+    stages = {stage for stage, measure in costs if measure == "wall_seconds"}
+    assert stages == {"load", "prepare", "train", "save", "reload", "generate", "score"}
+    assert costs["load", "start_seconds"] == 0.25
+    assert costs["train", "steps"] == 2
+    size = sum(f.stat().st_size for f in folder.checkpoint.rglob("*") if f.is_file())
+    assert costs["save", "checkpoint_bytes"] == size > 0
+    scores = pd.read_parquet(folder.path / "scores.parquet")
+    fidelity = scores[(scores.metric == "fidelity") & (scores.reference == "unseen")]
+    assert set(fidelity.image) == {f"cells/{cell.key}/images/{n}" for n in pictures(folder)}
+    assert set(fidelity.prompt) == {"a dog in the jungle", "a dog on the beach"}
+
+
+def test_a_done_cell_is_left_alone(small: Small, tmp_path: Path, trainings: list[str]) -> None:
+    cell = trained_cell(small)
+    for _ in range(2):
+        assert run_cell(tmp_path, cell, Circumstances())
+    assert len(trainings) == 1
+    assert cell_folder(tmp_path, cell.key).state()["attempts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("stage", "step", "times_trained"),
+    [("train", 1, 2), ("save", 0, 2), ("reload", 0, 1), ("generate", 2, 1), ("score", 0, 1)],
+)
+def test_a_killed_cell_goes_on_to_the_same_pictures(
+    small: Small,
+    tmp_path: Path,
+    trainings: list[str],
+    stage: str,
+    step: int,
+    times_trained: int,
+) -> None:
+    cell = trained_cell(small)
+    straight, broken = cell_folder(tmp_path / "a", cell.key), cell_folder(tmp_path / "b", cell.key)
+    run_cell(tmp_path / "a", cell, Circumstances(generation_batch=1))
+    trainings.clear()
+    with pytest.raises(Killed):
+        run_cell(tmp_path / "b", cell, stop_at(stage, step))
+    assert not broken.done()
+    left = pictures(broken) if broken.images.exists() else {}
+    assert len(left) == {"generate": 2, "score": 4}.get(stage, 0)
+    assert run_cell(tmp_path / "b", cell, Circumstances(generation_batch=1))
+    assert len(trainings) == times_trained
+    assert pictures(broken) == pictures(straight)
+    assert broken.state()["attempts"] == 2
+
+
+def test_kept_pictures_are_not_made_again(
+    small: Small, tmp_path: Path, trainings: list[str]
+) -> None:
+    cell = trained_cell(small)
+    folder = cell_folder(tmp_path, cell.key)
+    with pytest.raises(Killed):
+        run_cell(tmp_path, cell, stop_at("generate", 2))
+    written = {path.name: path.stat().st_mtime_ns for path in folder.images.iterdir()}
+    spent = sum(read_json(folder.path / "generate.json").values())
+    run_cell(tmp_path, cell, Circumstances(generation_batch=1))
+    assert {name: (folder.images / name).stat().st_mtime_ns for name in written} == written
+    costs = {(c["stage"], c["measure"]): c["value"] for c in read_json(folder.path / "cost.json")}
+    assert costs["generate", "wall_seconds"] > spent  # the first attempt's time is not lost
+
+
+def test_a_damaged_checkpoint_and_its_pictures_are_made_again(
+    small: Small, tmp_path: Path, trainings: list[str]
+) -> None:
+    cell = trained_cell(small)
+    folder = cell_folder(tmp_path, cell.key)
+    with pytest.raises(Killed):
+        run_cell(tmp_path, cell, stop_at("generate", 2))
+    weights = next(folder.checkpoint.rglob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-4] + b"junk")
+    assert run_cell(tmp_path, cell, Circumstances())
+    assert len(trainings) == 2
+
+
+def test_the_batch_size_changes_no_picture(small: Small, tmp_path: Path) -> None:
+    cell = trained_cell(small)
+    made = []
+    for size in (1, 3):
+        run_cell(tmp_path / str(size), cell, Circumstances(generation_batch=size))
+        folder = cell_folder(tmp_path / str(size), cell.key)
+        made.append({n: np.asarray(Image.open(folder.images / n), int) for n in pictures(folder)})
+    assert made[0].keys() == made[1].keys()
+    assert max(np.abs(made[0][name] - made[1][name]).max() for name in made[0]) <= 1
+
+
+def test_an_error_is_recorded_in_one_line_and_tried_again(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cell = trained_cell(small)
+    folder = cell_folder(tmp_path, cell.key)
+
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("no space\nleft")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(get_method("textual-inversion")), "train", fail)
+        assert not run_cell(tmp_path, cell, Circumstances())
+    state = folder.state()
+    assert (state["status"], state["kind_of_failure"]) == ("failed", "RuntimeError")
+    assert state["message"] == "no space left"
+    assert "Traceback" in capfd.readouterr().err
+    assert run_cell(tmp_path, cell, Circumstances())
+    assert folder.state() == {
+        "status": "done",
+        "kind_of_failure": None,
+        "message": None,
+        "attempts": 2,
+    }
+
+
+def test_what_ran_before_does_not_matter(small: Small, tmp_path: Path) -> None:
+    import torch
+
+    cell = trained_cell(small)
+    torch.manual_seed(1)
+    run_cell(tmp_path / "a", cell, Circumstances())
+    torch.rand(1000)
+    run_cell(tmp_path / "b", cell, Circumstances())
+    a, b = (pictures(cell_folder(tmp_path / name, cell.key)) for name in "ab")
+    assert a == b
+
+
+def test_controls_have_neither_checkpoint_nor_training_costs(small: Small, tmp_path: Path) -> None:
+    cells = plan(small(methods=[{"name": "copy"}, {"name": "oracle"}]))
+    for cell in cells:
+        assert run_cell(tmp_path, cell, Circumstances())
+        folder = cell_folder(tmp_path, cell.key)
+        assert not folder.checkpoint.exists()
+        stages = {cost["stage"] for cost in read_json(folder.path / "cost.json")}
+        assert stages == {"load", "generate", "score"}
+    copy, oracle = (pictures(cell_folder(tmp_path, cell.key)) for cell in cells)
+    jungle, beach = (
+        Image.open(cell_folder(tmp_path, cells[0].key).image(p, 0))
+        for p in ("in-the-jungle", "on-the-beach")
+    )
+    assert jungle.tobytes() == beach.tobytes()
+    assert copy != oracle

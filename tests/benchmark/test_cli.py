@@ -1,0 +1,76 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmark.config import RunConfig, toml_text
+
+HEAVY = {"torch", "diffusers", "transformers", "pandas", "numpy", "pydantic", "matplotlib", "PIL"}
+
+
+def tbbench(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    code = "from benchmark.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=cwd, capture_output=True, text=True
+    )
+
+
+def imported(*arguments: str) -> set[str]:
+    code = (
+        "import sys\nfrom benchmark.cli import main\n"
+        "try: main()\nfinally: print(*{m.split('.')[0] for m in sys.modules}, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0
+    return set(done.stderr.split())
+
+
+def test_help_imports_nothing_heavy_and_shows_how_to_start() -> None:
+    assert imported("--help") & HEAVY == set()
+    assert "tbbench run quickstart" in tbbench("--help").stdout
+
+
+@pytest.mark.parametrize("command", [["run"], ["report"], ["methods"], ["data", "fetch"]])
+def test_every_command_has_an_example(command: list[str]) -> None:
+    assert f"tbbench {' '.join(command)}" in tbbench(*command, "--help").stdout.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "quickstrat"], "unknown run 'quickstrat'; did you mean 'quickstart'?"),
+        (["run", "quickstart", "--set", "training.stepz=3"], "did you mean 'training.steps'?"),
+        (["run", "quickstart", "--device", "gpu"], "execution.device: expected auto, cpu"),
+        (["report", "nowhere"], "nowhere holds no run"),
+        (["data", "check", "dreambnch"], "did you mean 'dreambench'?"),
+        (["data", "check", "toyworld"], "the toy world is drawn and needs no photos"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_2(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    done = tbbench(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_methods_are_listed_with_their_presets() -> None:
+    output = tbbench("methods").stdout
+    assert "textual-inversion" in output
+    assert "paper" in output
+
+
+def test_unknown_options_are_refused() -> None:
+    assert tbbench("run", "quickstart", "--worker", "2").returncode == 2
+
+
+@pytest.mark.slow
+def test_without_photos_it_says_how_to_get_them(tmp_path: Path, small) -> None:
+    config: RunConfig = small(dataset="dreambench", subjects=["dog6"])
+    (tmp_path / "mine.toml").write_text(toml_text(config))
+    done = tbbench("run", "mine.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "tbbench data fetch dreambench" in done.stderr

@@ -1,0 +1,87 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmark.backbones import Backbone, open_backbone
+from benchmark.generate import Sampling
+from benchmark.prior import BATCH, PriorImages
+
+SAMPLING = Sampling(steps=2, guidance_scale=5.0, sampler="dpm++", resolution=32)
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """An empty cache, and a list that grows whenever a backbone is loaded."""
+    monkeypatch.setenv("TBBENCH_CACHE", str(tmp_path))
+    loaded: list[str] = []
+    load = Backbone.load
+
+    def count(self: Backbone, device: str, precision: str) -> object:
+        loaded.append(self.name)
+        return load(self, device, precision)
+
+    monkeypatch.setattr(Backbone, "load", count)
+    return loaded
+
+
+def prior(folder: Path, **changes: object) -> PriorImages:
+    made = PriorImages(open_backbone(str(folder)), SAMPLING, "cpu", "fp32")
+    return replace(made, **changes) if changes else made
+
+
+def contents(tmp_path: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in tmp_path.rglob("*.png")}
+
+
+def test_they_are_made_once(tiny_backbone: Path, loads: list[str], tmp_path: Path) -> None:
+    first = prior(tiny_backbone)
+    images = first("a dog", 3)
+    assert [image.size for image in images] == [(32, 32)] * 3
+    second = prior(tiny_backbone)
+    assert [i.tobytes() for i in second("a dog", 3)] == [i.tobytes() for i in images]
+    assert len(loads) == 1
+    # What they cost is told to everyone who gets them, not only to who had to wait.
+    assert second.made_seconds == first.made_seconds > 0
+    assert second.waited_seconds < first.waited_seconds
+
+
+def test_more_of_them_leave_the_earlier_ones_alone(
+    tiny_backbone: Path, loads: list[str], tmp_path: Path
+) -> None:
+    some = prior(tiny_backbone)("a dog", BATCH)
+    files = contents(tmp_path)
+    more = prior(tiny_backbone)("a dog", BATCH + 1)
+    assert [i.tobytes() for i in more[:BATCH]] == [i.tobytes() for i in some]
+    assert {name: contents(tmp_path)[name] for name in files} == files
+    assert len({i.tobytes() for i in more}) == BATCH + 1
+
+
+def test_a_damaged_one_is_made_again_the_same(
+    tiny_backbone: Path, loads: list[str], tmp_path: Path
+) -> None:
+    images = prior(tiny_backbone)("a dog", 2)
+    (damaged,) = tmp_path.rglob("00001.png")
+    good = damaged.read_bytes()
+    damaged.write_bytes(good[:-20])
+    again = prior(tiny_backbone)("a dog", 2)
+    assert [i.tobytes() for i in again] == [i.tobytes() for i in images]
+    assert damaged.read_bytes() == good
+
+
+def test_prompts_and_sampling_are_kept_apart(
+    tiny_backbone: Path, loads: list[str], tmp_path: Path
+) -> None:
+    dog = prior(tiny_backbone)("a dog", 1)[0].tobytes()
+    red = prior(tiny_backbone)("a red dog", 1)[0].tobytes()
+    slow = prior(tiny_backbone, sampling=replace(SAMPLING, steps=3))("a dog", 1)[0].tobytes()
+    assert len({dog, red, slow}) == 3
+    assert len(list((tmp_path / "prior").iterdir())) == 3
+
+
+def test_asking_twice_counts_once(tiny_backbone: Path, loads: list[str]) -> None:
+    images = prior(tiny_backbone)
+    images("a dog", 2)
+    once = images.made_seconds
+    images("a dog", 2)
+    assert images.made_seconds == once

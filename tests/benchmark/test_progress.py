@@ -1,0 +1,51 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from benchmark.executors import Job
+from benchmark.progress import RunProgress
+
+DOG = Job("k1", "base · dog", "run", {}, 1, 1, 1)
+CAT = Job("k2", "textboost [toy] · cat", "run", {}, 1, 1, 1)
+
+
+def watch(terminal: bool) -> tuple[RunProgress, io.StringIO, str]:
+    """A run of four cells, one done before, that goes through one good and one bad cell."""
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=terminal, width=120)
+    progress = RunProgress(console, 4, 1, lambda job, code: "RuntimeError: no" if code else None)
+    with progress:
+        progress.started(DOG)
+        progress.started(CAT)
+        progress.progressed(DOG, "train", 3, 7)
+        progress.progressed(CAT, "score", 0, 0)
+        progress._bars.refresh()
+        during = screen.getvalue()
+        progress.ended(DOG, 0)
+        progress.ended(CAT, 1)
+        progress.waiting(1)
+    return progress, screen, during
+
+
+def test_off_a_terminal_each_cell_is_one_line() -> None:
+    progress, screen, _ = watch(terminal=False)
+    lines = screen.getvalue().splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("[2/4] base · dog: done in ")
+    assert lines[1] == "[3/4] textboost [toy] · cat: failed: RuntimeError: no"
+    assert progress.failures == [(CAT, "RuntimeError: no")]
+
+
+@pytest.mark.parametrize(
+    "shown", ["1/4", "base · dog · train", "3/7", "textboost [toy] · cat · sc"]
+)
+def test_on_a_terminal_it_shows_cells_stages_and_steps(shown: str) -> None:
+    _, _, during = watch(terminal=True)
+    assert shown in during
+
+
+def test_on_a_terminal_only_failures_stay() -> None:
+    _, screen, _ = watch(terminal=True)
+    assert "failed: RuntimeError: no" in screen.getvalue()
+    assert "done in" not in screen.getvalue()

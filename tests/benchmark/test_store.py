@@ -1,0 +1,168 @@
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from benchmark.atomic import write_json
+from benchmark.collect import COST_COLUMNS, RESULT_COLUMNS, collect
+from benchmark.config import RunConfig
+from benchmark.errors import UserError
+from benchmark.metrics.evidence import scores
+from benchmark.pictures import read_picture, thumbnail, write_picture, write_thumbnails
+from benchmark.plan import Cell, plan
+from benchmark.runner import check_folder, describe_run
+from benchmark.store import Run, cell_folder
+
+Small = Callable[..., RunConfig]
+
+
+def finish(run: Path, cell: Cell, value: float) -> None:
+    """A cell's files as a worker leaves them, with one score."""
+    folder = cell_folder(run, cell.key)
+    folder.begin(cell)
+    rows = [{"metric": "vendi", "value": value}, {"metric": "diversity", "seed": 1, "value": 2.0}]
+    scores(rows).assign(encoder="e").to_parquet(folder.path / "scores.parquet", index=False)
+    cost = {"stage": "score", "measure": "wall_seconds", "value": 1.0, "unit": "s"}
+    write_json(folder.path / "cost.json", [cost | {"kind": "measured"}])
+    folder.finish(cell)
+
+
+@pytest.fixture
+def run(small: Small, tmp_path: Path) -> Run:
+    path = tmp_path / "run"
+    config = small(subjects=["spotted_dog", "rain_boot"])
+    describe_run(config, path, plan(config), {})
+    return Run.open(path)
+
+
+def tables(run: Run) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in run.path.glob("*.parquet")}
+
+
+def test_tables_do_not_depend_on_the_order_of_the_work(run: Run) -> None:
+    done = []
+    for order in (run.planned[:3], run.planned[2::-1]):
+        for cell in order:
+            finish(run.path, cell, value=len(cell.subject))
+        assert collect(run)
+        done.append(tables(run))
+        shutil.rmtree(run.path / "cells")
+        (run.path / ".collected").unlink()
+    assert done[0] == done[1]
+    assert set(done[0]) == {"results.parquet", "costs.parquet", "cells.parquet"}
+
+
+def test_tables_have_the_published_columns(run: Run) -> None:
+    finish(run.path, run.planned[0], 1.5)
+    collect(run)
+    assert tuple(run.results().columns) == RESULT_COLUMNS
+    assert tuple(run.costs().columns) == COST_COLUMNS
+    assert str(run.results().dtypes["seed"]) == "Int64"
+    whole = run.results().set_index("metric").loc["vendi"]
+    assert whole["value"] == 1.5
+    assert whole[["prompt_id", "seed", "image", "reference"]].isna().all()
+
+
+def test_every_planned_cell_has_its_row(run: Run) -> None:
+    finish(run.path, run.planned[0], 1.0)
+    failed = cell_folder(run.path, run.planned[1].key)
+    failed.begin(run.planned[1])
+    failed.fail(run.planned[1], "SIGKILL", "killed")
+    collect(run)
+    rows = run.cells().set_index("key")
+    assert len(rows) == 4
+    assert rows.status.value_counts().to_dict() == {"done": 1, "failed": 1, "pending": 2}
+    assert rows.loc[run.planned[1].key, ["kind_of_failure", "attempts"]].tolist() == ["SIGKILL", 1]
+
+
+def test_collecting_again_is_cheap_until_a_cell_changes(run: Run) -> None:
+    finish(run.path, run.planned[0], 1.0)
+    assert collect(run)
+    assert not collect(run)
+    finish(run.path, run.planned[1], 1.0)
+    assert collect(run)
+    (run.path / "costs.parquet").unlink()
+    assert collect(run)
+
+
+def test_a_run_without_scores_has_empty_tables(run: Run) -> None:
+    collect(run)
+    assert len(run.results()) == 0
+    assert tuple(run.results().columns) == RESULT_COLUMNS
+
+
+def test_cells_that_are_no_longer_planned_stay_but_do_not_count(run: Run, small: Small) -> None:
+    for cell in run.planned:
+        finish(run.path, cell, 1.0)
+    config = small(subjects=["rain_boot"])
+    describe_run(config, run.path, plan(config), {})
+    again = Run.open(run.path)
+    assert collect(again)
+    assert set(again.results().subject) == {"rain_boot"}
+    assert again.config.subjects == ("rain_boot",)
+    assert all(cell_folder(run.path, cell.key).done() for cell in run.planned)
+
+
+def test_a_run_says_what_its_cells_are(run: Run) -> None:
+    info = run.cell_info()
+    assert [c["key"] for c in info] == [c.key for c in run.planned]
+    assert info[1]["settings"]["steps"] == 2
+    assert info[1]["status"] == "pending"
+    photos = run.photos("rain_boot")
+    assert [path.name for path in photos["seen"]] == ["seen-00.png"]
+    assert len(photos["unseen"]) == 4
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no run"):
+        Run.open(tmp_path)
+    (tmp_path / "precious.txt").touch()
+    with pytest.raises(UserError, match="a folder without a run; give --out another one"):
+        check_folder(tmp_path)
+
+
+def test_another_process_sees_that_a_cell_is_busy(run: Run) -> None:
+    folder = cell_folder(run.path, run.planned[0].key)
+    code = (
+        "import sys; from pathlib import Path; from benchmark.store import CellFolder;"
+        "print(CellFolder(Path(sys.argv[1])).busy())"
+    )
+
+    def seen() -> str:
+        command = [sys.executable, "-c", code, str(folder.path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    with folder.lock():
+        assert seen() == "True"
+    assert seen() == "False"
+
+
+def test_pictures_know_what_they_were_made_from(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    write_picture(path, Image.new("RGB", (4, 4), (1, 2, 3)), "abc", {"prompt": "ein Hund ☃"})
+    image = read_picture(path, "abc")
+    assert image is not None
+    assert image.getpixel((0, 0)) == (1, 2, 3)
+    assert read_picture(path, "another") is None
+    path.write_bytes(path.read_bytes()[:-30])
+    assert read_picture(path, "abc") is None
+    assert read_picture(tmp_path / "absent.png") is None
+
+
+def test_thumbnails_are_square_and_follow_the_split(run: Run, small: Small) -> None:
+    assert thumbnail(Image.new("RGB", (900, 600))).size == (256, 256)
+    assert thumbnail(Image.new("RGB", (90, 60))).size == (60, 60)
+    write_thumbnails(run.path, plan(small(subjects=["rain_boot"], split="n1-3")))
+    photos = run.photos("rain_boot")
+    assert [path.name for path in photos["seen"]] == ["seen-03.png"]
+    assert "unseen-00.png" in [path.name for path in photos["unseen"]]
+
+
+def test_reading_a_table_gives_a_frame(run: Run) -> None:
+    collect(run)
+    assert isinstance(run.cells(), pd.DataFrame)
