@@ -27,5 +27,5 @@ def encoder_revision(name: str) -> str:
         folder = data_root() / "toyworld" / "clip"
         if not folder.is_dir():
             raise UserError(f"encoder {name!r} has no weights: {folder} is missing; reinstall")
-        return encoders._revision(folder)
+        return encoders.folder_revision(folder)
     return encoders.open_encoder(name).revision

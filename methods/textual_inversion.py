@@ -51,7 +51,13 @@ class TextualInversion(Method):
     Settings: ClassVar[type] = TextualInversionSettings
     presets: ClassVar[dict[str, dict[str, object]]] = {
         "paper": {},
-        "toy": {"steps": 150, "batch_size": 8, "learning_rate": 1e-2},
+        # Never mirrored: no drawing that the toy backbone was trained on is.
+        "toy": {
+            "steps": 150,
+            "learning_rate": 7e-3,
+            "vectors": 3,
+            "flip_probability": 0.0,
+        },
     }
 
     def train(

@@ -174,7 +174,7 @@ def open_clip_folder(name: str, device: str, folder: Path) -> Encoder:
         tokens: torch.Tensor = model.encode_text(tokenize(texts).to(device))
         return tokens
 
-    return Encoder(name, _revision(folder), device, prepare, model.encode_image, embed_texts)
+    return Encoder(name, folder_revision(folder), device, prepare, model.encode_image, embed_texts)
 
 
 def _open_toy_clip(name: str, device: str) -> Encoder:
@@ -188,7 +188,7 @@ _OPENERS: dict[str, Callable[[str, str], Encoder]] = {
 _TEXT_ENCODERS = frozenset({"toy-clip"})
 
 
-def _revision(folder: Path) -> str:
+def folder_revision(folder: Path) -> str:
     """Hash over the names and bytes of a model folder's files; its card does not count."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
