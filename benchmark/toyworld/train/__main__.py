@@ -50,6 +50,7 @@ def main() -> int:
             stage.add_argument("--guidance", type=float, default=5.0)
         if name == "publish":
             stage.add_argument("--target", type=Path, default=data_root() / "toyworld")
+            stage.add_argument("--note", default="", help="a sentence for the card's account")
     given = parser.parse_args()
     return 0 if _run(given) else 1
 
@@ -67,7 +68,7 @@ def _run(given: argparse.Namespace) -> bool:
     if given.stage == "publish":
         from benchmark.toyworld.train.publish import publish
 
-        publish(given.work, given.target)
+        publish(given.work, given.target, given.note)
         return True
     import torch
 

@@ -19,8 +19,11 @@ CAPTION_COUNT = 300
 TRAINED = ("vae", "clip", "diffusion")
 
 
-def publish(work: Path, target: Path) -> None:
-    """Replaces the artifacts in `target`. UserError when they are incomplete or too large."""
+def publish(work: Path, target: Path, note: str) -> None:
+    """Replaces the artifacts in `target`; the card ends its account of the training with `note`.
+
+    UserError when something is missing or the whole is too large.
+    """
     figures = {name: _json(work / name / "state.json") for name in TRAINED}
     quality = _json(work / "quality.json")
     reconstruction = _json(work / "vae" / "quality.json")
@@ -35,7 +38,7 @@ def publish(work: Path, target: Path) -> None:
         # The first five rows of twenty: what 100 unseen prompts look like.
         shown = sheet.crop((0, 0, sheet.width, sheet.height // 3))
         shown.resize((shown.width // 2, shown.height // 2)).save(target / "samples.png")
-    atomic.write_text(target / "README.md", card(figures, quality, reconstruction, size))
+    atomic.write_text(target / "README.md", card(figures, quality, reconstruction, size, note))
 
 
 def _captions() -> list[str]:
@@ -55,6 +58,7 @@ def card(
     quality: dict[str, Any],
     reconstruction: dict[str, float],
     size: int,
+    note: str,
 ) -> str:
     """The card, with the figures of this very training."""
     rows = "\n".join(
@@ -94,6 +98,8 @@ To do it again, the stages in this order (each goes on where it was stopped):
 {steps}
     {command} quality
     {command} publish
+
+{note}
 
 ## Quality
 
