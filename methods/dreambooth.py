@@ -62,7 +62,7 @@ class DreamBooth(Method):
         "paper-text-encoder": {"train_text_encoder": True, "learning_rate": 2e-6},
         # With the text encoder: on so small a network the UNet alone hardly binds a word.
         "toy": {
-            "steps": 70,
+            "steps": 90,
             "batch_size": 4,
             "learning_rate": 5e-4,
             "train_text_encoder": True,

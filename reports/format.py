@@ -11,17 +11,17 @@ ARROWS = {"higher": "↑", "lower": "↓"}
 
 def number(value: float) -> str:
     """A score with three decimals: `0.612`."""
-    return MISSING if math.isnan(value) else f"{value:.3f}"
+    return MISSING if math.isnan(value) else f"{value:z.3f}"
 
 
 def signed(value: float) -> str:
     """A difference: `+0.120`, `-0.031`."""
-    return MISSING if math.isnan(value) else f"{value:+.3f}"
+    return MISSING if math.isnan(value) else f"{value:+z.3f}"
 
 
 def interval(low: float, high: float) -> str:
     """`0.551 to 0.660`; nothing at all where no interval was computed."""
-    return "" if math.isnan(low) or math.isnan(high) else f"{low:.3f} to {high:.3f}"
+    return "" if math.isnan(low) or math.isnan(high) else f"{low:z.3f} to {high:z.3f}"
 
 
 def short_interval(low: float, high: float, decimals: int) -> str:
@@ -29,7 +29,8 @@ def short_interval(low: float, high: float, decimals: int) -> str:
     if math.isnan(low) or math.isnan(high):
         return ""
     decimals -= max(abs(low), abs(high)) >= 10
-    return f"{low:.{decimals}f}\N{EN DASH}{high:.{decimals}f}"
+    # z: a rounding error below 0 is no "-0.000".
+    return f"{low:z.{decimals}f}\N{EN DASH}{high:z.{decimals}f}"
 
 
 def with_interval(value: float, low: float, high: float) -> str:

@@ -12,6 +12,8 @@ from reports import format as show
     [
         (show.number(0.6125), "0.613"),
         (show.number(-0.0312), "-0.031"),
+        (show.number(-1e-9), "0.000"),
+        (show.short_interval(-1e-9, 0.1, 2), "0.00\N{EN DASH}0.10"),
         (show.signed(0.12), "+0.120"),
         (show.signed(-0.12), "-0.120"),
         (show.with_interval(0.612, 0.55, 0.66), "0.612 [0.550 to 0.660]"),
