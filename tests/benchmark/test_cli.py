@@ -68,7 +68,10 @@ def test_unknown_options_are_refused() -> None:
 
 
 @pytest.mark.slow
-def test_without_photos_it_says_how_to_get_them(tmp_path: Path, small) -> None:
+def test_without_photos_it_says_how_to_get_them(
+    tmp_path: Path, small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DREAMBENCH_ROOT", str(tmp_path / "nowhere"))
     config: RunConfig = small(dataset="dreambench", subjects=["dog6"])
     (tmp_path / "mine.toml").write_text(toml_text(config))
     done = tbbench("run", "mine.toml", cwd=tmp_path)
