@@ -30,6 +30,10 @@ def publish(work: Path, target: Path, note: str) -> None:
     for name, source in (("backbone", work / "backbone"), ("clip", work / "clip" / "model")):
         shutil.rmtree(target / name, ignore_errors=True)
         shutil.copytree(source, target / name)
+    for config in target.glob("backbone/*/config.json"):
+        # diffusers notes the folder that a part came from, which is nobody else's business.
+        content = {k: v for k, v in _json(config).items() if k != "_name_or_path"}
+        atomic.write_json(config, content)
     size = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
     if size > LIMIT_BYTES:
         raise UserError(f"{target} holds {size} bytes, more than {LIMIT_BYTES}: shrink a model")

@@ -22,6 +22,7 @@ ROOT = data_root() / "toyworld"
 def test_all_files_together_are_at_most_20_megabytes_and_hold_no_pickle() -> None:
     files = [file for file in ROOT.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) <= 20_000_000
+    assert not any("_name_or_path" in file.read_text() for file in ROOT.rglob("config.json"))
     assert {file.suffix for file in files} <= {".safetensors", ".json", ".txt", ".md", ".png"}
 
 
