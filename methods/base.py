@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from methods.interface import Method, NoSettings, Task, fill
+from methods.interface import Method
 
 
 class Base(Method):
@@ -13,7 +13,3 @@ class Base(Method):
     name: ClassVar[str] = "base"
     summary: ClassVar[str] = "no personalization: the backbone and the class noun"
     trains: ClassVar[bool] = False
-
-    def prompt(self, template: str, task: Task, settings: NoSettings) -> str:
-        """ "a {subject} in the jungle" becomes "a dog in the jungle"."""
-        return fill(template, task.class_noun)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from methods.interface import Generate, ImageRequest, Method, NoSettings, Task, fill
+from methods.interface import Generate, ImageRequest, Method, NoSettings, Task
 from methods.photos import square
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ class Copy(Method):
     name: ClassVar[str] = "copy"
     summary: ClassVar[str] = "returns the training photo for every prompt"
     trains: ClassVar[bool] = False
-
-    def prompt(self, template: str, task: Task, settings: NoSettings) -> str:
-        """The prompt as `base` would write it; no picture depends on it."""
-        return fill(template, task.class_noun)
 
     def images(
         self,

@@ -6,6 +6,7 @@ diffusers publishes for it (examples/dreambooth).
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -161,6 +162,7 @@ class DreamBooth(Method):
         """
         for network, name in zip(_trained(pipe, settings), _NAMES, strict=False):
             network.save_pretrained(folder / name, safe_serialization=True)
+            _forget_origin(folder / name / "config.json")
 
     def load(
         self, pipe: StableDiffusionPipeline, task: Task, settings: DreamBoothSettings, folder: Path
@@ -195,6 +197,13 @@ _NAMES = ("unet", "text_encoder")
 def _trained(pipe: StableDiffusionPipeline, settings: DreamBoothSettings) -> list[Any]:
     """The networks that are trained, in the order of `_NAMES`."""
     return [pipe.unet, pipe.text_encoder] if settings.train_text_encoder else [pipe.unet]
+
+
+def _forget_origin(path: Path) -> None:
+    """Take the backbone's folder out of a configuration: a checkpoint is the same everywhere."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _weights(folder: Path) -> dict[str, Tensor]:

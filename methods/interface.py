@@ -100,8 +100,11 @@ class Method:
         raise NotImplementedError(f"{self.name} has nothing to load")
 
     def prompt(self, template: str, task: Task, settings: Any) -> str:
-        """Fill in the template's "{subject}" with this method's words for the subject."""
-        raise NotImplementedError
+        """Fill in the template's "{subject}" with this method's words for the subject.
+
+        Without a word of its own: "a {subject} in the jungle" becomes "a dog in the jungle".
+        """
+        return fill(template, task.class_noun)
 
     def images(
         self,

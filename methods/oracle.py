@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from methods.interface import Generate, ImageRequest, Method, NoSettings, Task, fill
+from methods.interface import Generate, ImageRequest, Method, NoSettings, Task
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -19,10 +19,6 @@ class Oracle(Method):
     summary: ClassVar[str] = "draws the right answer (toy world only)"
     trains: ClassVar[bool] = False
     toy_only: ClassVar[bool] = True
-
-    def prompt(self, template: str, task: Task, settings: NoSettings) -> str:
-        """The prompt as `base` would write it; the drawing follows the template."""
-        return fill(template, task.class_noun)
 
     def images(
         self,

@@ -81,7 +81,8 @@ def rich_comparison(results: pd.DataFrame) -> Group:
     ]
     subjects = table.loc[table["kind"] != "real photos", "subjects"]
     least, most = subjects.min(), subjects.max()
-    counted = f"{most} subjects" if least == most else f"{least} to {most} subjects"
+    counted = f"{least} to {most} subjects" if least < most else f"{most} subjects"
+    counted = "1 subject" if most == 1 else counted
     return Group(*tables, Text(f"Means over {counted}, 95% bootstrap intervals.", style="dim"))
 
 

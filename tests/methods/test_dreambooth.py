@@ -80,6 +80,14 @@ def test_loading_keeps_the_pipelines_own_network(open_pipe, tmp_path):
     assert fresh.unet is unet
 
 
+def test_a_checkpoint_does_not_say_where_the_backbone_lay(open_pipe, tmp_path):
+    pipe = open_pipe()
+    METHOD.save(pipe, task(), chosen(train_text_encoder=True), tmp_path)
+    assert (tmp_path / "unet" / "config.json").is_file()
+    for file in tmp_path.rglob("config.json"):
+        assert str(pipe.unet.config._name_or_path) not in file.read_text()
+
+
 def test_a_file_that_lacks_a_weight_is_refused(open_pipe, tmp_path):
     METHOD.save(open_pipe(), task(), chosen(), tmp_path)
     file = tmp_path / "unet" / "diffusion_pytorch_model.safetensors"

@@ -49,3 +49,8 @@ def test_terminal_table_names_every_encoder(results):
 
 def test_terminal_table_of_nothing(results):
     assert "No scores yet." in printed(results.iloc[:0])
+
+
+def test_one_subject_is_counted_in_the_singular(results):
+    one = results[results["subject"] == results["subject"].iloc[0]]
+    assert "Means over 1 subject," in printed(one)
