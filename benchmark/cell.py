@@ -24,12 +24,15 @@ from benchmark.plan import Cell, backbone_of
 from benchmark.prior import PriorImages
 from benchmark.store import CellFolder, cell_folder
 from benchmark.subjects import Dataset, Prompt, Subject, open_dataset
+from benchmark.together import parts, subject_together
+from textboost.compute import Compute
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
+    from diffusers import DiffusionPipeline
     from PIL import Image
 
     from methods import ImageRequest, Method, Task
+    from methods.interface import Companion
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def set_up(folder: CellFolder, cell: Cell, circumstances: Circumstances) -> Benc
     from methods import Task, get_method
 
     dataset = open_dataset(cell.dataset)
-    subject = dataset.subject(cell.subject)
+    subject = subject_together(dataset, cell.subject)
     method = get_method(cell.method)
     backbone = backbone_of(cell)
     prompts = {template: id for id, template in cell.prompts.items()}
@@ -109,21 +112,22 @@ def set_up(folder: CellFolder, cell: Cell, circumstances: Circumstances) -> Benc
 
     prior = PriorImages(
         backbone,
-        _sampling(cell),
+        Sampling(resolution=cell.resolution, **cell.prior),
         circumstances.device,
-        cell.precision,
+        cell.compute["precision"],
         report=lambda done, total: circumstances.report("prepare", done, total),
     )
+    first, *others = [_concept(dataset, cell, part) for part in parts(cell.subject)]
     task = Task(
-        subject=cell.subject,
-        class_noun=cell.class_noun,
-        descriptor=cell.descriptor,
+        subject=first.subject,
+        class_noun=first.class_noun,
+        descriptor=first.descriptor,
         live=cell.live,
-        photos=tuple(subject.photo(name).load() for name in cell.seen),
+        photos=first.photos,
+        companions=tuple(others),
         seed=cell.train_seed,
         resolution=cell.resolution,
-        device=circumstances.device,
-        precision=cell.precision,
+        compute=Compute(device=circumstances.device, **cell.compute),
         prior_prompts=backbone.captions(),
         prior_images=prior,
         draw=draw if cell.dataset == "toyworld" else None,
@@ -147,6 +151,17 @@ def set_up(folder: CellFolder, cell: Cell, circumstances: Circumstances) -> Benc
     )
 
 
+def _concept(dataset: Dataset, cell: Cell, name: str) -> Companion:
+    """One of the subjects that the cell learns, with its training photos."""
+    from methods.interface import Companion
+
+    subject = dataset.subject(name)
+    # Told apart by checksum: in a cell of several subjects photos have longer names.
+    mine = [photo for photo in subject.photos if photo.sha256 in cell.seen.values()]
+    photos = tuple(photo.load() for photo in mine)
+    return Companion(name, subject.class_noun, subject.descriptor, photos)
+
+
 def train_stages(bench: Bench) -> list[Cost]:
     """load, prepare, train and save; their costs, also when an earlier attempt did the work."""
     manifest = read_json(bench.folder.path / "checkpoint.json")
@@ -155,7 +170,7 @@ def train_stages(bench: Bench) -> list[Cost]:
         return [Cost(**cost) for cost in manifest["costs"]]
     method, task, settings = bench.method, bench.task, bench.settings
     with bench.stage("load") as load:
-        pipe = backbone_of(bench.cell).load(task.device, task.precision)
+        pipe = backbone_of(bench.cell).load(task.compute.device, task.compute.precision)
         load.add("start_seconds", bench.circumstances.start_seconds, "s")
     with bench.stage("prepare") as prepare:
         method.prepare(pipe, task, settings)
@@ -168,7 +183,9 @@ def train_stages(bench: Bench) -> list[Cost]:
     print(f"trained {bench.cell.key}: {len(result.losses)} steps, {train.seconds:.1f} s")
     with bench.stage("save") as save, new_folder(bench.folder.checkpoint) as fresh:
         method.save(pipe, task, settings, fresh)
-        size = sum(file.stat().st_size for file in fresh.rglob("*") if file.is_file())
+        # The card is for people; nothing of it is needed to have the model again.
+        files = [file for file in fresh.rglob("*") if file.is_file() and file.suffix != ".md"]
+        size = sum(file.stat().st_size for file in files)
         save.add("checkpoint_bytes", size, "B", "exact")
     costs = [cost for stage in (load, prepare, train, save) for cost in stage.costs]
     content = {
@@ -184,7 +201,7 @@ def image_stages(run: Path, bench: Bench) -> list[Cost]:
     gc.collect()
     method, task = bench.method, bench.task
     with bench.stage("reload" if method.trains else "load") as load:
-        pipe = backbone_of(bench.cell).load(task.device, task.precision)
+        pipe = backbone_of(bench.cell).load(task.compute.device, task.compute.precision)
         if method.trains:
             method.load(pipe, task, bench.settings, bench.folder.checkpoint)
         else:
@@ -200,7 +217,7 @@ def image_stages(run: Path, bench: Bench) -> list[Cost]:
     return [*load.costs, *generate.costs, *score.costs]
 
 
-def make_pictures(bench: Bench, pipe: StableDiffusionPipeline) -> float:
+def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> float:
     """Makes the pictures that are missing, in whole batches, always in the same order.
 
     Returns the seconds that earlier attempts spent on the pictures they left.
@@ -242,7 +259,7 @@ def make_pictures(bench: Bench, pipe: StableDiffusionPipeline) -> float:
 
 
 def _generate(
-    cell: Cell, pipe: StableDiffusionPipeline, requests: list[ImageRequest]
+    cell: Cell, pipe: DiffusionPipeline, requests: list[ImageRequest]
 ) -> list[Image.Image]:
     ids = {template: id for id, template in cell.prompts.items()}
     seeds = [noise_seed(cell.subject, ids[r.template], r.seed) for r in requests]

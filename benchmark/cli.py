@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, plugin_code
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -117,20 +117,58 @@ def report(
     _show(path, Console(), fresh=True, out=out)
 
 
-@app.command(epilog="Example:  tbbench methods")
-def methods() -> None:
-    """List the methods with their presets."""
+@app.command(epilog="Examples:  tbbench methods  |  tbbench methods --on sdxl")
+def methods(
+    on: Annotated[
+        str, typer.Option(metavar="NAME", help="Count on sd15, sd21-base or sdxl.")
+    ] = "sd15",
+) -> None:
+    """List the methods: what each trains, its presets, their parameters and sources.
+
+    Parameters are counted by the methods' own code on the named architecture, without weights.
+    """
     from rich.console import Console
+    from rich.progress import track
     from rich.table import Table
 
+    from benchmark.backbones.architectures import ARCHITECTURES
+    from benchmark.parameters import trainable_parameters
+    from benchmark.subjects import unknown
     from methods import get_method, method_names
 
-    table = Table("method", "what it does", "trains", "presets", box=None, pad_edge=False)
+    if on not in ARCHITECTURES:
+        raise UserError(unknown("architecture", on, list(ARCHITECTURES)))
+    console = Console()
+    known, broken = [], []
     for name in method_names():
-        method = get_method(name)
-        presets = ", ".join(method.presets)
-        table.add_row(name, method.summary, "yes" if method.trains else "no", presets)
-    Console().print(table)
+        try:
+            with plugin_code("method", name):
+                known.append(get_method(name))
+        except UserError as error:
+            broken.append(str(error))
+    presets = [(method, preset) for method in known if method.trains for preset in method.presets]
+    counts = {
+        (method.name, preset): trainable_parameters(method.name, preset, on)
+        for method, preset in track(presets, "counting", console=console, transient=True)
+    }
+    table = Table(box=None, pad_edge=False)
+    table.add_column("method\n  preset", no_wrap=True)
+    table.add_column("\nparameters", no_wrap=True, justify="right")
+    table.add_column("trains\nsource")
+    for method in known:
+        table.add_row(f"[bold]{method.name}", "", method.changes if method.trains else "control")
+        source = method.source
+        for preset in method.presets if method.trains else ():
+            count = counts[method.name, preset]
+            shown = "not possible" if count is None else f"{count:,}"
+            table.add_row(f"  {preset}", shown, f"[dim]{source}")
+            source = ""
+    console.print(table)
+    title = ARCHITECTURES[on].title
+    note = "for a subject described in two words, such as a corgi dog"
+    console.print(f"Parameters on {title}, {note}.", style="dim", highlight=False)
+    if broken:
+        raise UserError("; ".join(broken))
 
 
 @data.command(epilog="Example:  tbbench data fetch dreambench")
@@ -152,7 +190,7 @@ def fetch(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]
 
 @data.command(epilog="Example:  tbbench data check dreambench")
 def check(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]) -> None:
-    """Compare every photo with its recorded checksum; exit code 1 when one is wrong."""
+    """Compare every photo with its recorded checksum; exit code 1 when one is damaged."""
     from rich.console import Console
 
     from benchmark import dreambench
@@ -195,6 +233,10 @@ def main() -> None:
     try:
         app()
     except UserError as error:
+        print(f"tbbench: {error}", file=sys.stderr)
+        sys.exit(USER_MISTAKE)
+    except OSError as error:
+        # A full disk, a folder that may not be written: the system's own words name the file.
         print(f"tbbench: {error}", file=sys.stderr)
         sys.exit(USER_MISTAKE)
 

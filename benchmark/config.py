@@ -21,10 +21,10 @@ from pydantic import (
 
 from benchmark.errors import UserError
 from benchmark.subjects import unknown
+from textboost.compute import ATTENTION, OPTIMIZERS, PRECISIONS
 
 SAMPLERS = ("dpm++", "ddim", "default")
 """`dpm++` is DPM-Solver++ multistep, `default` the scheduler that the backbone ships with."""
-PRECISIONS = ("fp32", "fp16", "bf16")
 
 
 def _file_name(value: str) -> str:
@@ -38,6 +38,8 @@ def _all_is_empty(value: object) -> object:
         if value != "all":
             raise ValueError(f'expected a list of names or "all", got {value!r}')
         return ()
+    if value == []:
+        raise ValueError('the list is empty; name some, or write "all"')
     return value
 
 
@@ -58,6 +60,7 @@ def _known(kind: str, names: Sequence[str]) -> AfterValidator:
 
 
 Count = Annotated[int, Field(gt=0)]
+Guidance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Names = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_without_repeats)]
 NamesOrAll = Annotated[
     tuple[str, ...],
@@ -91,10 +94,26 @@ class Training(Part):
     """What all methods share while they train."""
 
     steps: Count | None = None
-    """Optimizer steps of every trained method, over presets and `settings`. None: each its own."""
+    """Optimizer steps of every trained method whose own `settings` name none, over its preset."""
     precision: Annotated[str, _known("precision", PRECISIONS)] = "fp32"
     resolution: Count | None = None
     """Side of the square pictures in pixels. None: what the backbone was made for."""
+    attention: Annotated[str, _known("attention", ATTENTION)] = "sdpa"
+    """`sdpa` is the fastest kernel that torch finds, `math` the plain one."""
+    optimizer: Annotated[str, _known("optimizer", OPTIMIZERS)] = "fused"
+    """The variant of AdamW; `8bit` needs bitsandbytes."""
+    gradient_checkpointing: bool = False
+    """Compute the UNet's activations twice instead of keeping them."""
+    accumulation: Count = 1
+    """In how many parts the pictures of one step go through the networks."""
+
+
+class Prior(Part):
+    """How prior images are sampled, for all methods that use them; as published."""
+
+    steps: Count = 50
+    guidance_scale: Guidance = 7.5
+    sampler: Annotated[str, _known("sampler", SAMPLERS)] = "default"
 
 
 class Generation(Part):
@@ -102,7 +121,7 @@ class Generation(Part):
 
     seeds: Seeds = (0, 1, 2, 3)
     steps: Count = 25
-    guidance_scale: Annotated[float, Field(ge=0)] = 7.5
+    guidance_scale: Guidance = 7.5
     sampler: Annotated[str, _known("sampler", SAMPLERS)] = "dpm++"
     batch_size: Count = 8
 
@@ -141,6 +160,7 @@ class RunConfig(Part):
     train_seeds: Seeds = (0,)
     methods: Annotated[tuple[MethodEntry, ...], Field(strict=False, min_length=1)]
     training: Training = Training()
+    prior: Prior = Prior()
     generation: Generation = Generation()
     scoring: Scoring = Scoring()
     execution: Execution = Execution()
@@ -169,6 +189,8 @@ def load_config(source: str, overrides: Sequence[str] = ()) -> RunConfig:
                 f"{source} cannot be read ({error.strerror}); give the path of a TOML file "
                 f"or a ready run: {', '.join(ready_runs())}"
             ) from error
+        except UnicodeDecodeError as error:
+            raise UserError(f"{source} is not a TOML file: it is no UTF-8 text") from error
     elif source in ready_runs():
         text = (resources.files("benchmark") / "configs" / f"{source}.toml").read_text("utf-8")
     else:
@@ -255,6 +277,7 @@ _EXPECTED = {
     "too_short": "expected at least one entry",
     "greater_than": "expected a number above 0",
     "greater_than_equal": "expected 0 or more",
+    "finite_number": "expected a finite number",
 }
 
 
@@ -263,6 +286,7 @@ def _siblings(location: tuple[int | str, ...]) -> list[str]:
     tables: Mapping[str, type[Part]] = {
         "methods": MethodEntry,
         "training": Training,
+        "prior": Prior,
         "generation": Generation,
         "scoring": Scoring,
         "execution": Execution,

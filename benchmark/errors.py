@@ -1,8 +1,28 @@
 """The one error a user is meant to read."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UserError(Exception):
     """A mistake the user can mend, in one line: what is wrong, what was expected, how to fix it.
 
     The command line prints the message on stderr and exits with code 2.
     """
+
+
+@contextmanager
+def plugin_code(kind: str, name: str) -> Iterator[None]:
+    """Around everything that reads or imports a file found by its name, ours or a plug-in's.
+
+    Raises UserError when that is broken. kind: "method" or "metric".
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        line = " ".join(str(error).split())
+        raise UserError(f"{kind} {name!r} does not load: {type(error).__name__}: {line}") from error

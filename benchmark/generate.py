@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
+    from diffusers import DiffusionPipeline
     from PIL import Image
 
 Item = TypeVar("Item")
@@ -37,12 +37,17 @@ def noise_seed(*parts: object) -> int:
 
 
 def sample(
-    pipe: StableDiffusionPipeline,
+    pipe: DiffusionPipeline,
     prompts: Sequence[str],
     noise_seeds: Sequence[int],
     sampling: Sampling,
 ) -> list[Image.Image]:
-    """One picture for each prompt and seed, RGB, as one batch. The scheduler is put back after."""
+    """One picture for each prompt and seed, RGB, as one batch. The scheduler is put back after.
+
+    Raises ArithmeticError when the backbone gives numbers that are no pixels: turned into a
+    picture they would be plain black, and be scored.
+    """
+    import numpy as np
     import torch
 
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in noise_seeds]
@@ -60,11 +65,17 @@ def sample(
             guidance_scale=sampling.guidance_scale,
             generator=generators,
             latents=noise.to(pipe.device, pipe.unet.dtype),
-            output_type="pil",
+            output_type="np",
         )
     finally:
         pipe.scheduler = before
-    images: list[Image.Image] = result.images
+    for prompt, pixels in zip(prompts, result.images, strict=True):
+        if not np.isfinite(pixels).all():
+            raise ArithmeticError(
+                f'the picture of "{prompt}" is not finite: training diverged or the numbers are '
+                "too large for this precision; try a lower learning rate, bf16 or fp32"
+            )
+    images: list[Image.Image] = pipe.image_processor.numpy_to_pil(result.images)
     return images
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from typing import Any
@@ -13,7 +14,7 @@ from benchmark.subjects import unknown
 
 
 def method_settings(entry: MethodEntry, steps: int | None) -> Any:
-    """The settings object of one method: its defaults, the preset, `settings`, then `steps`."""
+    """The settings object of one method: its defaults, the preset, `steps`, then `settings`."""
     from methods import get_method
 
     method = get_method(entry.name)
@@ -24,13 +25,14 @@ def method_settings(entry: MethodEntry, steps: int | None) -> Any:
     kinds = typing.get_type_hints(method.Settings)
     names = [field.name for field in dataclasses.fields(method.Settings)]
     values = dict(method.presets[entry.preset])
+    if steps is not None and method.trains and "steps" in names:
+        values["steps"] = steps
     for key, value in entry.settings.items():
         if key not in names:
             where = f" of method {entry.name!r}"
             raise UserError(unknown("setting", key, names, where))
-        values[key] = _typed(value, kinds[key], f"methods.{entry.name}.{key}")
-    if steps is not None and method.trains and "steps" in names:
-        values["steps"] = steps
+        where = f"methods.{entry.name}.{key}"
+        values[key] = _possible(_typed(value, kinds[key], where), key, where)
     try:
         return method.Settings(**values)
     except ValueError as error:
@@ -48,6 +50,21 @@ def _typed(value: Any, kind: Any, key: str) -> Any:
         expected = _PLAIN.get(kind, f"a value of type {wanted}")
         raise UserError(f"{key}: expected {expected}, got {value!r}")
     return value
+
+
+def _possible(value: Any, key: str, where: str) -> Any:
+    """`value`; UserError for a number that no setting of that name can have."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    least = 1 if key in _AT_LEAST_ONE else 0
+    most = 1 if key.endswith("probability") else math.inf
+    if not least <= value <= most or math.isinf(value):
+        expected = f"{least} or more" if math.isinf(most) else f"{least} to {most}"
+        raise UserError(f"{where}: expected {expected}, got {value!r}")
+    return value
+
+
+_AT_LEAST_ONE = ("steps", "batch_size", "rank")
 
 
 _PLAIN: dict[Any, str] = {

@@ -16,11 +16,12 @@ from benchmark.atomic import digest
 from benchmark.backbones import Backbone, open_backbone
 from benchmark.config import MethodEntry, RunConfig
 from benchmark.encoder_revision import encoder_revision
-from benchmark.errors import UserError
+from benchmark.errors import UserError, plugin_code
 from benchmark.method_settings import method_settings
 from benchmark.subjects import Dataset, Prompt, SubjectFacts, open_dataset, unknown
+from benchmark.together import facts_together, parts, split_together, subject_together
 
-OUTCOME_VERSION = 1
+OUTCOME_VERSION = 2
 """Raised when a change of the harness changes pictures or scores; it is part of every key."""
 
 
@@ -46,7 +47,10 @@ class Cell:
     unseen: Mapping[str, str]
     """Held-out photos: name -> SHA-256."""
     train_seed: int
-    precision: str
+    compute: Mapping[str, Any]
+    """Fields of `textboost.Compute` but for the device: precision, attention, ..."""
+    prior: Mapping[str, Any]
+    """How prior images are sampled: steps, guidance_scale, sampler."""
     resolution: int
     captions: str
     """Checksum of the general captions that training may draw on."""
@@ -56,7 +60,8 @@ class Cell:
     steps: int
     guidance_scale: float
     sampler: str
-    metrics: Sequence[str]
+    metrics: Mapping[str, str]
+    """Name -> version of its code."""
     image_encoders: Mapping[str, str]
     """Name -> revision."""
     text_encoders: Mapping[str, str]
@@ -97,10 +102,11 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
     backbone = open_backbone(config.backbone)
     dataset = open_dataset(config.dataset)
     split = _split(config, dataset)
-    subjects = [dataset.facts(name) for name in _subject_names(config, dataset, split)]
-    image_encoders, text_encoders = _scoring(config)
+    subjects = [facts_together(dataset, name) for name in _subject_names(config, dataset, split)]
+    metrics, image_encoders, text_encoders = _scoring(config)
     methods = [_method(entry, config, resolved) for entry in _distinct(config.methods)]
     prompts = {live: _prompts(config, dataset, live) for live in {s.live for s in subjects}}
+    compute = config.training.model_dump(exclude={"steps", "resolution"})
     captions = digest(list(backbone.captions()), 12)
     return [
         Cell(
@@ -116,10 +122,11 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
             class_noun=facts.class_noun,
             descriptor=facts.descriptor,
             live=facts.live,
-            seen={name: facts.checksums[name] for name in split[facts.name]},
-            unseen=_held_out(facts, split[facts.name]),
+            seen={name: facts.checksums[name] for name in split_together(split, facts.name)},
+            unseen=_held_out(facts, split_together(split, facts.name)),
             train_seed=train_seed,
-            precision=config.training.precision,
+            compute=compute,
+            prior=config.prior.model_dump(),
             resolution=config.training.resolution or backbone.resolution,
             captions=captions,
             prompts={prompt.id: prompt.template for prompt in prompts[facts.live]},
@@ -127,7 +134,7 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
             steps=config.generation.steps,
             guidance_scale=config.generation.guidance_scale,
             sampler=config.generation.sampler,
-            metrics=list(config.scoring.metrics),
+            metrics=metrics,
             image_encoders=image_encoders,
             text_encoders=text_encoders,
         )
@@ -138,9 +145,14 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
 
 
 def check_ready(cells: Sequence[Cell]) -> None:
-    """UserError when a photo that these cells need is missing or damaged."""
+    """UserError when a photo that these cells need is missing or damaged, or a metric broken."""
+    from benchmark.metrics import get_metric
+
+    for name in dict.fromkeys(name for cell in cells for name in cell.metrics):
+        with plugin_code("metric", name):
+            get_metric(name)
     for name, subject in dict.fromkeys((cell.dataset, cell.subject) for cell in cells):
-        open_dataset(name).subject(subject)
+        subject_together(open_dataset(name), subject)
 
 
 def backbone_of(cell: Cell) -> Backbone:
@@ -162,20 +174,28 @@ def _method(
 
     if entry.name not in method_names():
         raise UserError(unknown("method", entry.name, method_names()))
-    version = code_version(entry.name)
     steps = config.training.steps
-    question = digest([version, entry.model_dump(mode="json"), steps])
-    if question not in resolved:
-        settings = method_settings(entry, steps)
-        resolved[question] = {
-            "settings": json.loads(json.dumps(dataclasses.asdict(settings))),
-            "code_version": version,
-            "toy_only": get_method(entry.name).toy_only,
-        }
+    with plugin_code("method", entry.name):
+        version = code_version(entry.name)
+        question = digest([version, entry.model_dump(mode="json"), steps])
+        if question not in resolved:
+            settings = method_settings(entry, steps)
+            resolved[question] = {
+                "settings": json.loads(json.dumps(dataclasses.asdict(settings))),
+                "code_version": version,
+                "toy_only": get_method(entry.name).toy_only,
+                "several_concepts": get_method(entry.name).several_concepts,
+            }
     if resolved[question]["toy_only"] and config.dataset != "toyworld":
         raise UserError(
             f"method {entry.name!r} needs a data set that can draw the right answer (toyworld), "
             f"not {config.dataset!r}; leave the method out"
+        )
+    together = [name for name in config.subjects if len(parts(name)) > 1]
+    if together and not resolved[question]["several_concepts"]:
+        raise UserError(
+            f"method {entry.name!r} learns one subject at a time, not {together[0]!r}; leave the "
+            "method out"
         )
     return entry, resolved[question]
 
@@ -205,8 +225,9 @@ def _subject_names(
 ) -> list[str]:
     known = [name for name in dataset.subject_names() if name in split]
     for name in config.subjects:
-        if name not in known:
-            raise UserError(unknown("subject", name, known, f" of {config.dataset}"))
+        for part in parts(name):
+            if part not in known:
+                raise UserError(unknown("subject", part, known, f" of {config.dataset}"))
     return list(config.subjects) or known
 
 
@@ -231,8 +252,8 @@ def _held_out(facts: SubjectFacts, training: Sequence[str]) -> dict[str, str]:
     return {name: sha for name, sha in facts.checksums.items() if sha not in taken}
 
 
-def _scoring(config: RunConfig) -> tuple[dict[str, str], dict[str, str]]:
-    from benchmark.metrics import metric_names
+def _scoring(config: RunConfig) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    from benchmark.metrics import metric_names, metric_version
     from benchmark.metrics.encoders import encoder_names, text_encoder_names
 
     chosen = config.scoring
@@ -248,4 +269,8 @@ def _scoring(config: RunConfig) -> tuple[dict[str, str], dict[str, str]]:
         {name: encoder_revision(name) for name in names}
         for names in (chosen.image_encoders, chosen.text_encoders)
     )
-    return images, texts
+    metrics = {}
+    for name in chosen.metrics:
+        with plugin_code("metric", name):
+            metrics[name] = metric_version(name)
+    return metrics, images, texts

@@ -23,7 +23,7 @@ from benchmark.generate import Sampling, noise_seed, sample
 from benchmark.paths import cache_root
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
+    from diffusers import DiffusionPipeline
 
 BATCH = 8
 
@@ -89,7 +89,7 @@ class PriorImages:
 
     def _make(
         self,
-        pipe: StableDiffusionPipeline,
+        pipe: DiffusionPipeline,
         folder: Path,
         prompt: str,
         start: int,

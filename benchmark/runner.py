@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmark.atomic import read_json, write_json, write_text
+from benchmark.atomic import digest, read_json, write_json, write_text
 from benchmark.backbones import open_backbone
 from benchmark.collect import collect
 from benchmark.config import RunConfig, toml_text
@@ -51,6 +51,11 @@ def run_benchmark(config: RunConfig, path: Path, console: Console) -> Outcome:
     cells = plan(config, resolved)
     missing = [cell for cell in cells if not cell_folder(path, cell.key).done()]
     check_ready(missing)
+    execution = config.execution
+    devices = choose_devices(execution.device, execution.workers, execution.threads)
+    if replaced := earlier_plan(path) - {cell.key for cell in cells}:
+        left = "its finished cells stay on disk, out of the report"
+        console.print(f"{path}: another plan of {len(replaced)} other cells; {left}")
     describe_run(config, path, cells, resolved)
     failures: list[tuple[str, str]] = []
     if missing:
@@ -58,10 +63,12 @@ def run_benchmark(config: RunConfig, path: Path, console: Console) -> Outcome:
         kept = f", {done} of them done before" if done else ""
         console.print(f"{config.title}: {len(cells)} cells{kept}", markup=False, highlight=False)
         try:
-            failures = work_on(config, path, missing, len(cells), console)
+            failures = work_on(config, path, missing, len(cells), devices, console)
         except KeyboardInterrupt:
             finished = sum(cell_folder(path, cell.key).done() for cell in cells)
             raise RunInterruptedError(finished, len(cells)) from None
+    if earlier_plan(path) != {cell.key for cell in cells}:
+        raise UserError(f"another run took over {path} meanwhile; give each run its own --out")
     run = Run.open(path)
     return Outcome(run, failures, collect(run))
 
@@ -72,6 +79,12 @@ def check_folder(path: Path) -> None:
         raise UserError(f"{path} is a folder without a run; give --out another one")
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; give --out a folder")
+
+
+def earlier_plan(path: Path) -> set[str]:
+    """Keys of the cells that the folder's plan names; empty for a new run."""
+    plan = read_json(path / "plan.json") or {}
+    return {digest(cell, 16) for cell in plan.get("cells", [])}  # as `Cell.key`, of any version
 
 
 def describe_run(
@@ -95,11 +108,15 @@ def describe_run(
 
 
 def work_on(
-    config: RunConfig, path: Path, missing: Sequence[Cell], total: int, console: Console
+    config: RunConfig,
+    path: Path,
+    missing: Sequence[Cell],
+    total: int,
+    devices: Sequence[str],
+    console: Console,
 ) -> list[tuple[str, str]]:
     """Works on the missing cells; returns (label, reason) of those that failed."""
     execution = config.execution
-    devices = choose_devices(execution.device, execution.workers, execution.threads)
     write_json(path / "environment.json", environment(devices[0], execution.threads, len(devices)))
     jobs = [
         Job(

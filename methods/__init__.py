@@ -7,18 +7,14 @@ Listing and versioning read files only; a method is imported (and torch with it)
 
 from __future__ import annotations
 
-import ast
 import difflib
-import hashlib
 import importlib
-import importlib.util
 import pkgutil
-from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import TypeGuard
 
 from methods.interface import ImageRequest, Method, Task, TrainResult
+from methods.versions import version_of
 
 __all__ = [
     "ImageRequest",
@@ -32,7 +28,9 @@ __all__ = [
 
 ENTRY_POINT_GROUP = "textboost_bench.methods"
 # What the methods share; every other file in this folder is a method.
-SHARED_FILES = frozenset({"interface", "loop", "photos", "prompts"})
+SHARED_FILES = frozenset({"interface", "model_card", "prior_preservation", "versions"})
+# How a file says "++".
+PLUS_PLUS = "_plus_plus"
 # A method's version covers its own module and what it uses of these two packages.
 OWN_PACKAGES = ("methods", "textboost")
 
@@ -72,28 +70,16 @@ def code_version(name: str) -> str:
         start = _plugins()[name].module
     else:
         raise _unknown(name)
-    found: dict[str, str] = {}
-    waiting = [start]
-    while waiting:
-        module = waiting.pop()
-        path = _source(module)
-        if module in found or path is None:
-            continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        found[module] = _canonical(tree)
-        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-        waiting.extend(_imports(tree, package))
-    text = "\n".join(f"{module} {found[module]}" for module in sorted(found))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return version_of(start, (*OWN_PACKAGES, start.partition(".")[0]))
 
 
 def _own_files() -> set[str]:
     stems = {module.name for module in pkgutil.iter_modules(__path__)}
-    return {stem.replace("_", "-") for stem in stems - SHARED_FILES}
+    return {stem.replace(PLUS_PLUS, "++").replace("_", "-") for stem in stems - SHARED_FILES}
 
 
 def _module_name(name: str) -> str:
-    return f"methods.{name.replace('-', '_')}"
+    return f"methods.{name.replace('++', PLUS_PLUS).replace('-', '_')}"
 
 
 def _plugins() -> dict[str, EntryPoint]:
@@ -109,64 +95,3 @@ def _unknown(name: str) -> ValueError:
     near = difflib.get_close_matches(name, names, n=1)
     hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(names)}"
     return ValueError(f'unknown method "{name}": {hint}')
-
-
-def _source(module: str) -> Path | None:
-    """The module's file, found without importing the module where it is one of ours."""
-    package, _, rest = module.partition(".")
-    if package not in OWN_PACKAGES:
-        try:
-            spec = importlib.util.find_spec(module)
-        except ModuleNotFoundError:  # a name in a module that is not a package
-            return None
-        return Path(spec.origin) if spec and spec.origin else None
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        return None
-    path = Path(spec.origin).parent.joinpath(*rest.split(".")) if rest else Path(spec.origin)
-    for candidate in (path, path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    return None
-
-
-def _imports(tree: ast.Module, package: str) -> Iterator[str]:
-    """Modules of our packages that the tree imports; a plug-in's own modules count as well."""
-    wanted = {*OWN_PACKAGES, package.partition(".")[0]} - {""}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parents = package.split(".")
-                base = ".".join([*parents[: len(parents) - node.level + 1], base]).rstrip(".")
-            names = []
-            for alias in node.names:
-                inner = f"{base}.{alias.name}"
-                is_wanted = base.partition(".")[0] in wanted
-                names.append(inner if is_wanted and _source(inner) is not None else base)
-        else:
-            continue
-        yield from (name for name in names if name.partition(".")[0] in wanted)
-
-
-def _canonical(node: object) -> str:
-    """The tree as text without docstrings and positions, the same on every Python version."""
-    if isinstance(node, list):
-        return "[" + ",".join(_canonical(item) for item in node) + "]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    parts = []
-    for field, value in ast.iter_fields(node):
-        if field == "body" and _has_docstring(node):
-            value = value[1:]
-        if value is not None and value != []:
-            parts.append(f"{field}={_canonical(value)}")
-    return f"{type(node).__name__}({','.join(parts)})"
-
-
-def _has_docstring(node: ast.AST) -> bool:
-    """Whether the node is a module, class or function that starts with a docstring."""
-    with_docstring = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    return isinstance(node, with_docstring) and ast.get_docstring(node) is not None

@@ -13,3 +13,4 @@ class Base(Method):
     name: ClassVar[str] = "base"
     summary: ClassVar[str] = "no personalization: the backbone and the class noun"
     trains: ClassVar[bool] = False
+    several_concepts: ClassVar[bool] = True

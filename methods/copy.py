@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from methods.interface import Generate, ImageRequest, Method, NoSettings, Task
-from methods.photos import square
+from textboost.photos import square
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
+    from diffusers import DiffusionPipeline
     from PIL import Image
 
 
@@ -25,7 +25,7 @@ class Copy(Method):
 
     def images(
         self,
-        pipe: StableDiffusionPipeline,
+        pipe: DiffusionPipeline,
         requests: Sequence[ImageRequest],
         task: Task,
         settings: NoSettings,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,35 +17,26 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from methods.interface import Method, Task, TrainResult, fill
-from methods.loop import Batch, Latents, adamw, run, training
-from methods.photos import cropped, shrunk, shuffled
-from textboost.tokens import encode
+from methods import prior_preservation
+from methods.interface import Method, Task, TrainResult
+from methods.prior_preservation import PriorPreservation
+from textboost.conditioning import text_encoders
+from textboost.loop import adamw, run, training
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
-
-TEMPLATE = "a photo of {subject}"
+    from diffusers import DiffusionPipeline
 
 
 @dataclass(frozen=True)
-class DreamBoothSettings:
+class DreamBoothSettings(PriorPreservation):
     """Defaults: diffusers' published command with prior preservation.
 
-    prior_images: pictures of the class by the untouched backbone. prior_weight: lambda of the
-    paper's equation 2. prior_batch_size: pictures of the class in each step beside the
-    `batch_size` photos. max_gradient_norm: over all trained weights.
+    max_gradient_norm: over all trained weights.
     """
 
     steps: int = 800
     batch_size: int = 1
     learning_rate: float = 5e-6
-    identifier: str = "sks"
-    prior_preservation: bool = True
-    prior_weight: float = 1.0
-    prior_images: int = 200
-    prior_batch_size: int = 1
-    train_text_encoder: bool = False
     max_gradient_norm: float = 1.0
 
 
@@ -55,6 +45,8 @@ class DreamBooth(Method):
 
     name: ClassVar[str] = "dreambooth"
     summary: ClassVar[str] = "fine-tunes the whole UNet on a rare word"
+    source: ClassVar[str] = "arXiv 2208.12242; diffusers examples/dreambooth"
+    changes: ClassVar[str] = "the UNet, on request the text encoder"
     Settings: ClassVar[type] = DreamBoothSettings
     presets: ClassVar[dict[str, dict[str, object]]] = {
         "paper": {},
@@ -72,22 +64,19 @@ class DreamBooth(Method):
         },
     }
 
-    def prepare(
-        self, pipe: StableDiffusionPipeline, task: Task, settings: DreamBoothSettings
-    ) -> None:
+    def prepare(self, pipe: DiffusionPipeline, task: Task, settings: DreamBoothSettings) -> None:
         """Have the prior pictures made."""
-        if settings.prior_preservation:
-            task.prior_images(fill(TEMPLATE, task.class_noun), settings.prior_images)
+        prior_preservation.class_images(task, settings)
 
     def train(
-        self, pipe: StableDiffusionPipeline, task: Task, settings: DreamBoothSettings
+        self, pipe: DiffusionPipeline, task: Task, settings: DreamBoothSettings
     ) -> TrainResult:
         """Denoise the photos under the identifier and, beside them, the class without it."""
         rng = Random(task.seed)
         generator = torch.Generator().manual_seed(task.seed)
 
         # Trained: every weight of the UNet (and of the text encoder), from where they are.
-        networks = _trained(pipe, settings)
+        networks = _trained(pipe, settings).values()
         with training(pipe, *networks):
             parameters = [weight for network in networks for weight in network.parameters()]
             for weight in parameters:
@@ -95,77 +84,37 @@ class DreamBooth(Method):
 
             # Shown: the photo, cropped at random, as "a photo of sks dog", and pictures the
             # backbone made before as "a photo of dog".
-            side = task.resolution
-            photos = [shrunk(photo, side, Image.Resampling.BILINEAR) for photo in task.photos]
-            priors: list[Image.Image] = []
-            class_prompt = fill(TEMPLATE, task.class_noun)
-            if settings.prior_preservation:
-                made = task.prior_images(class_prompt, settings.prior_images)
-                priors = [
-                    cropped(shrunk(image, side, Image.Resampling.BILINEAR), side) for image in made
-                ]
-            prompts = [self.prompt(TEMPLATE, task, settings)] * settings.batch_size
-            weights = [1.0 / settings.batch_size] * settings.batch_size
-            if priors:
-                prompts += [class_prompt] * settings.prior_batch_size
-                weights += [settings.prior_weight / settings.prior_batch_size] * (
-                    settings.prior_batch_size
-                )
-            latents = Latents(pipe, generator)
-            photo_order = shuffled(len(photos), rng)
-            prior_order = shuffled(len(priors), rng)
-
-            def batch() -> Batch:
-                shown: list[tuple[tuple[str, int] | None, Image.Image]] = []
-                for _ in range(settings.batch_size):
-                    index = next(photo_order)
-                    photo = photos[index]
-                    # A square photo leaves nothing to crop and so comes again unchanged.
-                    key = ("photo", index) if photo.width == photo.height else None
-                    shown.append((key, cropped(photo, side, rng)))
-                if priors:
-                    for _ in range(settings.prior_batch_size):
-                        index = next(prior_order)
-                        shown.append((("prior", index), priors[index]))
-                return Batch(latents.sample(shown), prompts, torch.tensor(weights))
-
-            # Two prompts in all: a frozen text encoder has to read each only once.
-            @cache
-            def frozen_states(prompt: str) -> Tensor:
-                with torch.no_grad():
-                    return encode(pipe, [prompt], whole=True)
-
-            def states(prompts: list[str]) -> Tensor:
-                if settings.train_text_encoder:
-                    return encode(pipe, prompts, whole=True)
-                return torch.cat([frozen_states(prompt) for prompt in prompts])
+            batch = prior_preservation.photos_beside_class(
+                pipe, task, settings, rng, generator, Image.Resampling.BILINEAR
+            )
 
             # Loss: the photos' mean error + prior_weight * the class pictures' mean error.
             return run(
                 pipe,
-                task,
+                task.compute,
                 steps=settings.steps,
-                optimizer=adamw([(parameters, settings.learning_rate)]),
+                optimizer=adamw([(parameters, settings.learning_rate)], task.compute),
                 batch=batch,
-                encode=states,
+                encode=prior_preservation.reader(pipe, settings),
                 generator=generator,
                 clipped=parameters,
                 max_norm=settings.max_gradient_norm,
+                report=task.report,
             )
 
     def save(
-        self, pipe: StableDiffusionPipeline, task: Task, settings: DreamBoothSettings, folder: Path
+        self, pipe: DiffusionPipeline, task: Task, settings: DreamBoothSettings, folder: Path
     ) -> None:
         """The networks that changed, each for its own stock `from_pretrained`.
 
         Saved in the type the pipeline holds them in: what is loaded is what was there.
         """
-        for network, name in zip(_trained(pipe, settings), _NAMES, strict=False):
+        for name, network in _trained(pipe, settings).items():
             network.save_pretrained(folder / name, safe_serialization=True)
             _forget_origin(folder / name / "config.json")
 
     def load(
-        self, pipe: StableDiffusionPipeline, task: Task, settings: DreamBoothSettings, folder: Path
+        self, pipe: DiffusionPipeline, task: Task, settings: DreamBoothSettings, folder: Path
     ) -> None:
         """Each network through its stock `from_pretrained`, then into the pipeline's own.
 
@@ -173,7 +122,7 @@ class DreamBooth(Method):
         attention kernels stay as the harness set them.
         Raises ValueError when the network is not what the file says.
         """
-        for network, name in zip(_trained(pipe, settings), _NAMES, strict=False):
+        for name, network in _trained(pipe, settings).items():
             # A stock loader fills in what the file lacks, with no more than a warning.
             saved = _weights(folder / name)
             _compare(folder / name, saved.keys() >= _flat(network.state_dict()).keys())
@@ -186,17 +135,29 @@ class DreamBooth(Method):
             ]
             _compare(folder / name, all(same))
 
+    def loading(self, pipe: DiffusionPipeline, task: Task, settings: DreamBoothSettings) -> str:
+        """Each network through its stock `from_pretrained`."""
+        lines = []
+        for name, network in _trained(pipe, settings).items():
+            library, kind = type(network).__module__.partition(".")[0], type(network).__name__
+            lines += [
+                f"from {library} import {kind}",
+                f'pipe.{name} = {kind}.from_pretrained(f"{{folder}}/{name}")',
+            ]
+        return "\n".join(lines)
+
     def prompt(self, template: str, task: Task, settings: DreamBoothSettings) -> str:
         """ "a {subject} in the jungle" becomes "a sks dog in the jungle"."""
-        return fill(template, f"{settings.identifier} {task.class_noun}")
+        return prior_preservation.subject_prompt(template, task, settings)
 
 
-_NAMES = ("unet", "text_encoder")
-
-
-def _trained(pipe: StableDiffusionPipeline, settings: DreamBoothSettings) -> list[Any]:
-    """The networks that are trained, in the order of `_NAMES`."""
-    return [pipe.unet, pipe.text_encoder] if settings.train_text_encoder else [pipe.unet]
+def _trained(pipe: DiffusionPipeline, settings: DreamBoothSettings) -> dict[str, Any]:
+    """The networks that are trained, by the names of their folders."""
+    networks = {"unet": pipe.unet}
+    if settings.train_text_encoder:
+        encoders = [encoder for _, encoder in text_encoders(pipe)]
+        networks |= dict(zip(("text_encoder", "text_encoder_2"), encoders, strict=False))
+    return networks
 
 
 def _forget_origin(path: Path) -> None:

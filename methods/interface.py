@@ -11,9 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textboost.compute import Compute, TrainResult
+from textboost.prompts import fill
+
 if TYPE_CHECKING:  # listing the methods must not cost an import of torch and diffusers
-    from diffusers import StableDiffusionPipeline
+    from diffusers import DiffusionPipeline
     from PIL import Image
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A further concept of a cell that learns several together; fields as in `Task`."""
+
+    subject: str
+    class_noun: str
+    descriptor: str
+    photos: tuple[Image.Image, ...]
 
 
 @dataclass(frozen=True)
@@ -21,8 +34,9 @@ class Task:
     """Everything a method may know about one cell.
 
     photos: the training photos, RGB, of any size. resolution: side of the square pictures, in
-    pixels. precision: "fp32", "bf16" or "fp16", the precision of the forward pass. descriptor:
-    one or two words which with the class noun describe the subject ("red" for a backpack).
+    pixels. compute: device, precision and the like. descriptor: one or two words which with the
+    class noun describe the subject ("red" for a backpack). companions: further concepts that
+    are learned together with this one; the prompts then name them all.
     prior_prompts: general captions, without the subject. prior_images(class prompt, count):
     pictures by the untouched backbone. draw(prompt template, seed): the right answer, where it
     is known (toy world only). report(step done, steps in all, loss): called after every step.
@@ -35,21 +49,18 @@ class Task:
     photos: tuple[Image.Image, ...]
     seed: int
     resolution: int
-    device: str
-    precision: str
+    compute: Compute
     prior_prompts: tuple[str, ...]
     prior_images: Callable[[str, int], list[Image.Image]]
     draw: Callable[[str, int], Image.Image] | None
     report: Callable[[int, int, float], None]
+    companions: tuple[Companion, ...] = ()
 
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What training cost and how it went: one loss and one duration (seconds) per step."""
-
-    trainable_parameters: int
-    losses: list[float]
-    step_seconds: list[float]
+    @property
+    def concepts(self) -> tuple[Companion, ...]:
+        """All that is to be learned, the subject first."""
+        me = Companion(self.subject, self.class_noun, self.descriptor, self.photos)
+        return (me, *self.companions)
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,7 @@ class ImageRequest:
     seed: int
 
 
-Generate = Callable[["StableDiffusionPipeline", list[ImageRequest]], "list[Image.Image]"]
+Generate = Callable[["DiffusionPipeline", list[ImageRequest]], "list[Image.Image]"]
 
 
 @dataclass(frozen=True)
@@ -79,36 +90,46 @@ class Method:
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    source: ClassVar[str] = ""  # the paper, and whose settings the defaults are
+    changes: ClassVar[str] = "nothing"  # what training changes
     Settings: ClassVar[type] = NoSettings
     presets: ClassVar[dict[str, dict[str, object]]] = {"paper": {}, "toy": {}}
     trains: ClassVar[bool] = True  # False: nothing to train, save or load
     toy_only: ClassVar[bool] = False  # True: needs `Task.draw`
+    several_concepts: ClassVar[bool] = False  # True: learns `Task.companions` as well
 
-    def prepare(self, pipe: StableDiffusionPipeline, task: Task, settings: Any) -> None:
+    def prepare(self, pipe: DiffusionPipeline, task: Task, settings: Any) -> None:
         """Fetch what training needs but must not pay for, such as prior images."""
 
-    def train(self, pipe: StableDiffusionPipeline, task: Task, settings: Any) -> TrainResult:
+    def train(self, pipe: DiffusionPipeline, task: Task, settings: Any) -> TrainResult:
         """Change the pipeline in place. Afterwards it is in the state that `load` makes."""
         raise NotImplementedError(f"{self.name} has nothing to train")
 
-    def save(self, pipe: StableDiffusionPipeline, task: Task, settings: Any, folder: Path) -> None:
+    def save(self, pipe: DiffusionPipeline, task: Task, settings: Any, folder: Path) -> None:
         """Write the smallest checkpoint that stock diffusers loads, safetensors and JSON only."""
         raise NotImplementedError(f"{self.name} has nothing to save")
 
-    def load(self, pipe: StableDiffusionPipeline, task: Task, settings: Any, folder: Path) -> None:
+    def load(self, pipe: DiffusionPipeline, task: Task, settings: Any, folder: Path) -> None:
         """Put what `save` wrote onto a fresh pipeline of the same backbone, from files alone."""
         raise NotImplementedError(f"{self.name} has nothing to load")
+
+    def loading(self, pipe: DiffusionPipeline, task: Task, settings: Any) -> str:
+        """The lines of Python that load the checkpoint without this package, for its model card.
+
+        They find a fresh pipeline `pipe` of the same backbone and the checkpoint's path `folder`.
+        """
+        raise NotImplementedError(f"{self.name} does not say how its checkpoint is loaded")
 
     def prompt(self, template: str, task: Task, settings: Any) -> str:
         """Fill in the template's "{subject}" with this method's words for the subject.
 
         Without a word of its own: "a {subject} in the jungle" becomes "a dog in the jungle".
         """
-        return fill(template, task.class_noun)
+        return fill(template, " and ".join(concept.class_noun for concept in task.concepts))
 
     def images(
         self,
-        pipe: StableDiffusionPipeline,
+        pipe: DiffusionPipeline,
         requests: Sequence[ImageRequest],
         task: Task,
         settings: Any,
@@ -118,11 +139,14 @@ class Method:
         return generate(pipe, list(requests))
 
 
-def fill(template: str, words: str) -> str:
-    """Put the words for the subject into a prompt template.
-
-    Raises ValueError when the template has no "{subject}".
-    """
-    if "{subject}" not in template:
-        raise ValueError(f'prompt template "{template}" has no "{{subject}}" to fill in')
-    return template.replace("{subject}", words)
+__all__ = [
+    "Companion",
+    "Compute",
+    "Generate",
+    "ImageRequest",
+    "Method",
+    "NoSettings",
+    "Task",
+    "TrainResult",
+    "fill",
+]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from methods.interface import Generate, ImageRequest, Method, NoSettings, Task
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
+    from diffusers import DiffusionPipeline
     from PIL import Image
 
 
@@ -22,7 +22,7 @@ class Oracle(Method):
 
     def images(
         self,
-        pipe: StableDiffusionPipeline,
+        pipe: DiffusionPipeline,
         requests: Sequence[ImageRequest],
         task: Task,
         settings: NoSettings,

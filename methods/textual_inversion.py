@@ -9,21 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from PIL import Image
 
 from methods.interface import Method, Task, TrainResult, fill
-from methods.loop import Batch, Latents, adamw, run, training
-from methods.photos import mirrored, shuffled
-from methods.prompts import IMAGENET_SMALL
+from methods.model_card import token_lines
 from textboost import tokens
+from textboost.conditioning import encode
+from textboost.loop import Batch, Latents, adamw, run, training
+from textboost.photos import mirrored, shuffled
+from textboost.prompts import TEMPLATES
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
-
-FILE = "learned_embeds.safetensors"
+    from diffusers import DiffusionPipeline
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class TextualInversionSettings:
 
     learning_rate and batch_size: the command trains at 5e-4 with batch 1 and 4 accumulated steps
     and multiplies the rate by 4, which is batch 4 at 2e-3. vectors: rows of the table the word
-    takes up. flip_probability: of showing the photo mirrored.
+    takes up. flip_probability: of showing the photo mirrored. templates: "imagenet" for objects
+    and animals, "style" for styles.
     """
 
     steps: int = 3000
@@ -40,6 +41,7 @@ class TextualInversionSettings:
     learning_rate: float = 2e-3
     vectors: int = 1
     flip_probability: float = 0.5
+    templates: str = "imagenet"
     placeholder: str = "<subject>"
 
 
@@ -48,6 +50,9 @@ class TextualInversion(Method):
 
     name: ClassVar[str] = "textual-inversion"
     summary: ClassVar[str] = "learns the embedding of one new word"
+    source: ClassVar[str] = "arXiv 2208.01618; diffusers examples/textual_inversion"
+    changes: ClassVar[str] = "the new word's rows of the embedding table"
+    several_concepts: ClassVar[bool] = True
     Settings: ClassVar[type] = TextualInversionSettings
     presets: ClassVar[dict[str, dict[str, object]]] = {
         "paper": {},
@@ -61,27 +66,33 @@ class TextualInversion(Method):
     }
 
     def train(
-        self, pipe: StableDiffusionPipeline, task: Task, settings: TextualInversionSettings
+        self, pipe: DiffusionPipeline, task: Task, settings: TextualInversionSettings
     ) -> TrainResult:
         """Learn the rows by denoising the photos under prompts with the new word."""
         rng = Random(task.seed)
         generator = torch.Generator().manual_seed(task.seed)
-        encoder: Any = pipe.text_encoder
-        with training(pipe, encoder):
-            # Trained: the word's rows. They start from the class noun, a single row (of several
-            # sub-words the mean) repeated. The noun's last word stands for it ("animal" for
-            # "stuffed animal"), as the published script accepts one word only.
-            noun = task.class_noun.split()[-1]
-            start = tokens.initial_rows(pipe.tokenizer, encoder, noun, vectors=1)
-            start = start.repeat(settings.vectors, 1)
-            word = tokens.add_token(pipe.tokenizer, encoder, settings.placeholder, start)
-            table = tokens.install(encoder, [word])
+        words = tokens.placeholders(settings.placeholder, len(task.concepts))
+        with training(pipe):
+            # Trained: each concept's rows. They start from the class noun, a single row (of
+            # several sub-words the mean) repeated. The noun's last word stands for it ("animal"
+            # for "stuffed animal"), as the published script accepts one word only.
+            new = []
+            for word, concept in zip(words, task.concepts, strict=True):
+                start = tokens.initial_rows(pipe, concept.class_noun.split()[-1], vectors=1)
+                start = [row.repeat(settings.vectors, 1) for row in start]
+                new.append(tokens.add_token(pipe, word, start))
+            tables = tokens.install(pipe, new)
 
             # Shown: the photo, pressed into a square, mirrored half of the time; the prompt is
             # one of 27 templates with the word in the subject's place, without the class noun.
             side = (task.resolution, task.resolution)
-            photos = [photo.resize(side, Image.Resampling.BICUBIC) for photo in task.photos]
-            flipped = [mirrored(photo) for photo in photos]
+            photos = [
+                (word, photo.resize(side, Image.Resampling.BICUBIC))
+                for word, concept in zip(words, task.concepts, strict=True)
+                for photo in concept.photos
+            ]
+            flipped = [mirrored(photo) for _, photo in photos]
+            templates = TEMPLATES[settings.templates]
             latents = Latents(pipe, generator)
             order = shuffled(len(photos), rng)
 
@@ -89,44 +100,61 @@ class TextualInversion(Method):
                 shown, prompts = [], []
                 for _ in range(settings.batch_size):
                     index = next(order)
+                    word, photo = photos[index]
                     flip = rng.random() < settings.flip_probability
-                    shown.append(((index, flip), (flipped if flip else photos)[index]))
-                    prompts.append(fill(rng.choice(IMAGENET_SMALL), settings.placeholder))
+                    shown.append(((index, flip), flipped[index] if flip else photo))
+                    prompts.append(fill(rng.choice(templates), word))
                 return Batch(latents.sample(shown), prompts)
 
             # Loss: the plain denoising error at uniform timesteps; no gradient clipping.
+            rows = [table.rows for table in tables]
             result = run(
                 pipe,
-                task,
+                task.compute,
                 steps=settings.steps,
-                optimizer=adamw([([table.rows], settings.learning_rate)]),
+                optimizer=adamw([(rows, settings.learning_rate)], task.compute),
                 batch=batch,
-                encode=lambda prompts: tokens.encode(pipe, prompts, whole=True),
+                encode=lambda prompts: encode(pipe, prompts, whole=True),
                 generator=generator,
+                report=task.report,
             )
-            tokens.merge(encoder)
+            tokens.merge(pipe)
         return result
 
     def save(
         self,
-        pipe: StableDiffusionPipeline,
+        pipe: DiffusionPipeline,
         task: Task,
         settings: TextualInversionSettings,
         folder: Path,
     ) -> None:
-        """The rows alone, for `pipe.load_textual_inversion(folder)`."""
-        tokens.save_tokens(pipe, [settings.placeholder], folder / FILE)
+        """The rows alone, a file per concept, for `pipe.load_textual_inversion`."""
+        for word, file in _files(settings, task):
+            tokens.save_token(pipe, word, folder / file)
 
     def load(
         self,
-        pipe: StableDiffusionPipeline,
+        pipe: DiffusionPipeline,
         task: Task,
         settings: TextualInversionSettings,
         folder: Path,
     ) -> None:
         """Through stock `load_textual_inversion`."""
-        tokens.load_tokens(pipe, folder / FILE)
+        for word, file in _files(settings, task):
+            tokens.load_token(pipe, word, folder / file)
+
+    def loading(
+        self, pipe: DiffusionPipeline, task: Task, settings: TextualInversionSettings
+    ) -> str:
+        """The new words."""
+        return token_lines(pipe, _files(settings, task))
 
     def prompt(self, template: str, task: Task, settings: TextualInversionSettings) -> str:
         """ "a {subject} in the jungle" becomes "a <subject> in the jungle"."""
-        return fill(template, settings.placeholder)
+        return fill(template, " and ".join(word for word, _ in _files(settings, task)))
+
+
+def _files(settings: TextualInversionSettings, task: Task) -> list[tuple[str, str]]:
+    """The new words with the names of their files."""
+    words = tokens.placeholders(settings.placeholder, len(task.concepts))
+    return [(word, tokens.placeholder_file(number)) for number, word in enumerate(words)]

@@ -12,7 +12,7 @@ import pytest
 from benchmark.config import parse_config
 from benchmark.metrics.evidence import Evidence
 from methods import Task, method_names
-from methods.interface import Method
+from methods.interface import Compute, Method
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -55,8 +55,7 @@ def test_the_method_describes_the_subject_in_words(tmp_path: Path) -> None:
         photos=(),
         seed=0,
         resolution=64,
-        device="cpu",
-        precision="fp32",
+        compute=Compute(),
         prior_prompts=(),
         prior_images=lambda prompt, count: [],
         draw=None,

@@ -1,34 +1,18 @@
 """Paired augmentation (TextBoost v1): change the photo and name the change in the prompt.
 
-The set of the paper's time (code of 2024-09-13): at most one geometric, one colour and one other
-operation, drawn independently. Each operation says which token names what it did, so that the
-change is learned by that token and not by the subject's.
+Each operation says which token names what it did, so that the change is learned by that token and
+not by the subject's. `SETS` has the documented sets of operations.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance
-
-# Token -> the words it starts from.
-PAPER_TIME: Mapping[str, str] = {
-    "<zoom-in>": "zoom in",
-    "<zoom-out>": "far away",
-    "<vflip>": "flip",
-    "<crop>": "crop",
-    "<left>": "on the left",
-    "<right>": "on the right",
-    "<grayscale>": "gray",
-    "<bright>": "bright",
-    "<dimmed>": "dark",
-    "<cutout>": "hole",
-    "<grid>": "grid of",
-}
 
 
 @dataclass(frozen=True)
@@ -84,6 +68,28 @@ def shift(image: Image.Image, rng: Random) -> Augmented:
     return Augmented(Image.fromarray(moved), ("<right>",))
 
 
+def horizontal_flip(image: Image.Image, rng: Random) -> Augmented:
+    """Left to right, named."""
+    return Augmented(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), ("<hflip>",))
+
+
+def unnamed_flip(image: Image.Image, rng: Random) -> Augmented:
+    """Left to right, not named: the subject may look either way."""
+    return Augmented(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), ())
+
+
+def slight_crop(image: Image.Image, rng: Random) -> Augmented:
+    """80-100% of the area in a shape of 0.9-1.1 (log-uniform), resized to the photo's; unnamed."""
+    area = image.width * image.height * rng.uniform(0.8, 1.0)
+    shape = math.exp(rng.uniform(math.log(0.9), math.log(1.1)))
+    shape *= image.width / image.height
+    width = min(image.width, max(1, round(math.sqrt(area * shape))))
+    height = min(image.height, max(1, round(math.sqrt(area / shape))))
+    left, top = rng.randint(0, image.width - width), rng.randint(0, image.height - height)
+    part = image.crop((left, top, left + width, top + height))
+    return Augmented(part.resize(image.size, Image.Resampling.BICUBIC), ())
+
+
 def grayscale(image: Image.Image, rng: Random) -> Augmented:
     """Without colour."""
     return Augmented(image.convert("L").convert("RGB"), ("<grayscale>",))
@@ -108,30 +114,119 @@ def cutout(image: Image.Image, rng: Random) -> Augmented:
 
 def grid(image: Image.Image, rng: Random) -> Augmented:
     """The photo repeated 2 x 2 or 3 x 3, every tile in a black border of one pixel."""
-    tiles = rng.choice((2, 3))
+    return Augmented(_tiled(image, rng.choice((2, 3))), ("<grid>",))
+
+
+def collage(image: Image.Image, rng: Random) -> Augmented:
+    """The same under the name that the release has for it."""
+    return Augmented(_tiled(image, rng.choice((2, 3))), ("<collage>",))
+
+
+def _tiled(image: Image.Image, tiles: int) -> Image.Image:
     width, height = image.width // tiles, image.height // tiles
     tile = image.resize((max(1, width - 2), max(1, height - 2)), Image.Resampling.BICUBIC)
     canvas = Image.new("RGB", image.size)
     for row in range(tiles):
         for column in range(tiles):
             canvas.paste(tile, (column * width + 1, row * height + 1))
-    return Augmented(canvas, ("<grid>",))
+    return canvas
 
 
-# One operation of each group at most; the odds within a group are equal.
-GROUPS: tuple[tuple[Operation, ...], ...] = (
-    (scale, vertical_flip, crop, shift),
-    (grayscale, brightness),
-    (cutout, grid),
-)
+@dataclass(frozen=True)
+class Group:
+    """One independent draw: one of its operations, with equal odds, or none at all."""
+
+    operations: tuple[Operation, ...]
+    probability: float | None = None
+    """Of changing the photo; None: as the recipe says."""
 
 
-def augment(image: Image.Image, rng: Random, probability: float = 0.8) -> Augmented:
-    """Apply each group with the given probability. image: RGB, of any size."""
+@dataclass(frozen=True)
+class ChangeSet:
+    """What may happen to a photo. tokens: new token -> the words it starts from.
+
+    margin: the shorter side before the random crop, in units of the training resolution.
+    dead: what prompts say in place of a token that the vocabulary lacks. Such text is read as
+    plain letters, while the rows made for the token are in no prompt and stay as they started.
+    """
+
+    groups: tuple[Group, ...]
+    tokens: Mapping[str, str]
+    margin: float = 1.0
+    dead: Mapping[str, str] = field(default_factory=dict)
+
+
+SETS: Mapping[str, ChangeSet] = {
+    # The code of the paper's time (2024-09-13): geometry, colour and one other.
+    "paper-time": ChangeSet(
+        groups=(
+            Group((scale, vertical_flip, crop, shift)),
+            Group((grayscale, brightness)),
+            Group((cutout, grid)),
+        ),
+        tokens={
+            "<zoom-in>": "zoom in",
+            "<zoom-out>": "far away",
+            "<vflip>": "flip",
+            "<crop>": "crop",
+            "<left>": "on the left",
+            "<right>": "on the right",
+            "<grayscale>": "gray",
+            "<bright>": "bright",
+            "<dimmed>": "dark",
+            "<cutout>": "hole",
+            "<grid>": "grid of",
+        },
+    ),
+    # The public code of November 2024 to January 2025: geometry, collage and, less often, gray.
+    # Its prompts spell three tokens as the vocabulary does not have them (`dead`): three pieces
+    # of "<left>" and of "<right>" where there is one, the bare "<hflip>" where there are two.
+    # The code also swaps height and width of photos that are not square; that is not repeated.
+    "release": ChangeSet(
+        groups=(
+            Group((scale, crop, shift, horizontal_flip)),
+            Group((collage,)),
+            Group((grayscale,), probability=0.2),
+        ),
+        tokens={
+            "<grayscale>": "grayscale",
+            "<zoom-in>": "zoom in",
+            "<zoom-out>": "far away",
+            "<collage>": "photo collage",
+            "<crop>": "crop",
+            "<hflip>": "ktn",
+            "<left>": "pll",
+            "<right>": "ucd",
+        },
+        dead={
+            "<left>": "<left_0> <left_1> <left_2>",
+            "<right>": "<right_0> <right_1> <right_2>",
+            "<hflip>": "< hflip >",  # as CLIP reads "<hflip>" where that is no token
+        },
+    ),
+    # v2: what leaves the subject as it is, unnamed; shown at 614 px for crops of 512.
+    "weak": ChangeSet(
+        groups=(Group((unnamed_flip,), 0.5), Group((slight_crop,), 0.5)),
+        tokens={},
+        margin=614 / 512,
+    ),
+    # v1's style mode: geometry would change what a style is.
+    "style": ChangeSet(
+        groups=(Group((horizontal_flip,)), Group((grayscale,))),
+        tokens={"<hflip>": "flip", "<grayscale>": "gray"},
+    ),
+    "none": ChangeSet(groups=(), tokens={}),
+}
+
+
+def augment(
+    image: Image.Image, rng: Random, changes: ChangeSet, probability: float = 0.8
+) -> Augmented:
+    """Draw each group in its order. image: RGB, of any size."""
     tokens: tuple[str, ...] = ()
-    for group in GROUPS:
-        if rng.random() < probability:
-            changed = rng.choice(group)(image, rng)
+    for group in changes.groups:
+        if rng.random() < (probability if group.probability is None else group.probability):
+            changed = rng.choice(group.operations)(image, rng)
             image, tokens = changed.image, tokens + changed.tokens
     return Augmented(image, tokens)
 

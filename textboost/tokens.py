@@ -11,25 +11,27 @@ of the optimizer, so neither weight decay nor rounding can reach it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
+from textboost.conditioning import text_encoders
+
+# The keys that files for SDXL have, in the order of its text encoders.
+SDXL_KEYS = ["clip_l", "clip_g"]
 
 
 @dataclass(frozen=True)
 class NewToken:
-    """A token of our own: its short form and the vocabulary ids of its vectors."""
+    """A token of our own: its short form and, per text encoder, the ids of its vectors."""
 
     name: str
-    ids: tuple[int, ...]
+    ids: tuple[tuple[int, ...], ...]
 
 
 class TokenRows(nn.Module):
@@ -57,125 +59,146 @@ class TokenRows(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Embed token ids [...] as [..., width]."""
         slot = self.remap[ids]
-        own = self.rows[slot.clamp(min=0)]
+        own = self.rows[slot.clamp(min=0)].to(self.base.weight.dtype)
         return torch.where((slot >= 0).unsqueeze(-1), own, self.base(ids))
 
 
-def initial_rows(tokenizer: Any, text_encoder: Any, words: str, vectors: int = 0) -> Tensor:
-    """The table's rows for the sub-words of `words`, [vectors, width].
+def placeholders(placeholder: str, count: int) -> list[str]:
+    """The new tokens of so many concepts: "<subject>", "<subject-2>", "<subject-3>"..."""
+    stem, bracket = placeholder.removesuffix(">"), ">" if placeholder.endswith(">") else ""
+    return [placeholder] + [f"{stem}-{number}{bracket}" for number in range(2, count + 1)]
+
+
+def placeholder_file(number: int) -> str:
+    """The file of the placeholder of concept 0, 1, ..."""
+    return (
+        "learned_embeds.safetensors" if number == 0 else f"learned_embeds_{number + 1}.safetensors"
+    )
+
+
+def initial_rows(pipe: Any, words: str, vectors: int = 0) -> list[Tensor]:
+    """Each table's rows for the sub-words of `words`, [vectors, width] apiece.
 
     vectors: 0 for one row per sub-word; otherwise at most so many: the sub-words are split into
     that many runs of about equal length and each run is averaged.
     Raises ValueError when `words` is empty.
     """
-    ids = tokenizer(words, add_special_tokens=False).input_ids
-    if not ids:
-        raise ValueError(f"initialiser {words!r}: expected at least one word")
-    rows: Tensor = text_encoder.get_input_embeddings().weight.detach()[ids]
-    if 0 < vectors < len(ids):
-        rows = torch.stack([run.mean(dim=0) for run in torch.tensor_split(rows, vectors)])
-    return rows.clone()
+    found = []
+    for tokenizer, text_encoder in text_encoders(pipe):
+        ids = tokenizer(words, add_special_tokens=False).input_ids
+        if not ids:
+            raise ValueError(f"initialiser {words!r}: expected at least one word")
+        rows: Tensor = text_encoder.get_input_embeddings().weight.detach()[ids]
+        if 0 < vectors < len(ids):
+            rows = torch.stack([run.mean(dim=0) for run in torch.tensor_split(rows, vectors)])
+        found.append(rows.clone())
+    return found
 
 
-def add_token(tokenizer: Any, text_encoder: Any, name: str, rows: Tensor) -> NewToken:
-    """Add one token with the given vectors [n, width] to the vocabulary and the table.
+def add_token(pipe: Any, name: str, rows: Sequence[Tensor]) -> NewToken:
+    """Add one token to the vocabularies and tables; rows: its vectors [n, width] in each.
 
     Raises ValueError for a name that the tokenizer knows already or could not find again:
     upper-case letters are lowered and spaces split before tokens are looked up.
     """
     if name != name.lower() or any(letter.isspace() for letter in name) or not name:
         raise ValueError(f'token "{name}": expected lower-case letters without spaces')
-    parts = [name if number == 0 else f"{name}_{number}" for number in range(len(rows))]
-    if not tokenizer.get_vocab().keys().isdisjoint(parts):
-        raise ValueError(f'token "{name}" is in the vocabulary already: choose another name')
-    tokenizer.add_tokens(parts)
-    table = text_encoder.get_input_embeddings()
-    if len(tokenizer) > table.num_embeddings:
-        # mean_resizing would draw the new rows at random from the global generator.
-        text_encoder.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    ids = tuple(tokenizer.convert_tokens_to_ids(parts))
-    _write_rows(text_encoder.get_input_embeddings(), ids, rows)
-    return NewToken(name, ids)
+    parts = [name if number == 0 else f"{name}_{number}" for number in range(len(rows[0]))]
+    ids = []
+    for (tokenizer, text_encoder), start in zip(text_encoders(pipe), rows, strict=True):
+        if not tokenizer.get_vocab().keys().isdisjoint(parts):
+            raise ValueError(f'token "{name}" is in the vocabulary already: choose another name')
+        tokenizer.add_tokens(parts)
+        table = text_encoder.get_input_embeddings()
+        if len(tokenizer) > table.num_embeddings:
+            # mean_resizing would draw the new rows at random from the global generator.
+            text_encoder.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        ids.append(tuple(tokenizer.convert_tokens_to_ids(parts)))
+        _write_rows(text_encoder.get_input_embeddings(), ids[-1], start)
+    return NewToken(name, tuple(ids))
 
 
-def install(text_encoder: Any, tokens: Sequence[NewToken]) -> TokenRows:
-    """Make the rows of these tokens trainable; optimise `.rows` of what comes back.
+def install(pipe: Any, tokens: Sequence[NewToken]) -> list[TokenRows]:
+    """Make the rows of these tokens trainable, one `TokenRows` per text encoder.
 
-    An adapter freezes the encoder it is added to, so add adapters first.
+    Optimise their `.rows`. An adapter freezes the encoder it is added to: add adapters first.
     """
-    ids = [token_id for token in tokens for token_id in token.ids]
-    wrapper = TokenRows(text_encoder.get_input_embeddings(), ids)
-    text_encoder.set_input_embeddings(wrapper)
-    return wrapper
+    wrappers = []
+    for number, (_, text_encoder) in enumerate(text_encoders(pipe)):
+        ids = [token_id for token in tokens for token_id in token.ids[number]]
+        wrappers.append(TokenRows(text_encoder.get_input_embeddings(), ids))
+        text_encoder.set_input_embeddings(wrappers[-1])
+    return wrappers
 
 
-def merge(text_encoder: Any) -> None:
-    """Write the trained rows into the table and put the table back in its place."""
-    wrapper = text_encoder.get_input_embeddings()
-    _write_rows(wrapper.base, wrapper.ids, wrapper.rows)
-    text_encoder.set_input_embeddings(wrapper.base)
+def merge(pipe: Any) -> None:
+    """Write the trained rows into the tables and put the tables back in their places."""
+    for _, text_encoder in text_encoders(pipe):
+        wrapper = text_encoder.get_input_embeddings()
+        _write_rows(wrapper.base, wrapper.ids, wrapper.rows)
+        text_encoder.set_input_embeddings(wrapper.base)
 
 
-def token_rows(pipe: StableDiffusionPipeline, name: str) -> Tensor:
-    """The vectors of a token that the pipeline knows, [n, width].
+def token_ids(pipe: Any, names: Sequence[str]) -> list[list[int]]:
+    """The ids of all vectors of these tokens, a list for each text encoder.
 
-    Raises ValueError when it does not know the token.
+    Raises ValueError when the pipeline does not know a token.
     """
-    known = pipe.tokenizer.get_added_vocab()
-    if name not in known:
-        raise ValueError(f'the pipeline has no token "{name}": train or load it first')
-    ids = [known[name]]
-    while f"{name}_{len(ids)}" in known:
-        ids.append(known[f"{name}_{len(ids)}"])
-    rows: Tensor = pipe.text_encoder.get_input_embeddings().weight.detach()[ids]
-    return rows
+    found: list[list[int]] = []
+    for tokenizer, _ in text_encoders(pipe):
+        known = tokenizer.get_added_vocab()
+        found.append([])
+        for name in names:
+            if name not in known:
+                raise ValueError(f'the pipeline has no token "{name}": train or load it first')
+            part, number = name, 0
+            while part in known:
+                found[-1].append(known[part])
+                number += 1
+                part = f"{name}_{number}"
+    return found
 
 
-def encode(pipe: StableDiffusionPipeline, prompts: Sequence[str], whole: bool = False) -> Tensor:
-    """The text encoder's output for prompts in short form, [n, context, width].
+def token_rows(pipe: Any, name: str) -> list[Tensor]:
+    """The vectors of a token in each text encoder, [n, width] apiece.
 
-    The last hidden states after the final layer norm, prompts padded to the full context, as in
-    the pipeline itself. A prompt that is too long is cut, unless `whole`: then ValueError.
+    Raises ValueError when the pipeline does not know the token.
     """
-    expanded = pipe.maybe_convert_prompt(list(prompts), pipe.tokenizer)
-    length = pipe.tokenizer.model_max_length
-    tokens = pipe.tokenizer(
-        expanded, padding="max_length", truncation=True, max_length=length, return_tensors="pt"
-    )
-    if whole:
-        for prompt in expanded:
-            needed = len(pipe.tokenizer(prompt).input_ids)
-            if needed > length:
-                raise ValueError(
-                    f'prompt "{prompt}" has {needed} tokens, the text encoder reads {length}: '
-                    "give the new tokens fewer vectors"
-                )
-    states: Tensor = pipe.text_encoder(tokens.input_ids.to(pipe.text_encoder.device))[0]
-    return states
+    return [
+        text_encoder.get_input_embeddings().weight.detach()[ids]
+        for (_, text_encoder), ids in zip(text_encoders(pipe), token_ids(pipe, [name]), strict=True)
+    ]
 
 
-def save_tokens(pipe: StableDiffusionPipeline, names: Sequence[str], path: Path) -> None:
-    """Write tokens as a textual inversion file, one key [n, width] per token.
+def save_token(pipe: Any, name: str, path: Path) -> None:
+    """Write a token as a textual inversion file for stock `load_textual_inversion`.
 
-    Stock `load_textual_inversion` takes a file with one key; for several use `load_tokens`.
+    One key, the token's name, [n, width]; for SDXL the keys clip_l and clip_g.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = {name: token_rows(pipe, name).cpu().contiguous() for name in names}
-    save_file(rows, path)
+    rows = token_rows(pipe, name)
+    keys = [name] if len(rows) == 1 else SDXL_KEYS
+    # A clone: a slice would be written with the storage of the whole table behind it.
+    save_file({key: row.cpu().clone() for key, row in zip(keys, rows, strict=True)}, path)
 
 
-def load_tokens(pipe: StableDiffusionPipeline, path: Path) -> list[str]:
-    """Load every token of such a file through diffusers and check that its rows arrived.
+def load_token(pipe: Any, name: str, path: Path) -> None:
+    """Load such a file through diffusers and check that the rows arrived.
 
-    Returns the tokens' names. Raises ValueError when a row in the table is not the file's.
+    Raises ValueError when a row in a table is not the file's.
     """
-    saved: Mapping[str, Tensor] = load_file(path)
-    pipe.load_textual_inversion([{name: rows} for name, rows in saved.items()])
-    for name, rows in saved.items():
-        arrived = token_rows(pipe, name)
-        if not torch.equal(arrived.cpu(), rows.to(arrived.dtype)):
+    saved = load_file(path)
+    pairs = text_encoders(pipe)
+    keys = [name] if len(pairs) == 1 else SDXL_KEYS
+    if saved.keys() != set(keys):
+        raise ValueError(f"{path}: expected {', '.join(keys)}, found {', '.join(saved)}")
+    for key, (tokenizer, text_encoder) in zip(keys, pairs, strict=True):
+        pipe.load_textual_inversion(
+            saved[key], token=name, tokenizer=tokenizer, text_encoder=text_encoder
+        )
+    for key, arrived in zip(keys, token_rows(pipe, name), strict=True):
+        if not torch.equal(arrived.cpu(), saved[key].to(arrived.dtype)):
             raise ValueError(f'{path}: token "{name}" did not arrive in the text encoder')
-    return list(saved)
 
 
 @torch.no_grad()

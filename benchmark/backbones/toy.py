@@ -6,6 +6,8 @@ from pathlib import Path
 
 from benchmark.paths import data_root
 
+TOY_NOTE = "toy world: a drawn 64 px universe; its numbers are not comparable with any paper's"
+
 
 def toy_folder() -> Path:
     """Where its files lie; they are part of the project."""

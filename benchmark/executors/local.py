@@ -1,7 +1,9 @@
 """One fresh process per cell on this machine.
 
-Workers are forked from a forkserver that has imported everything already (`preload`), so a cell
-starts in well under a second and still shares nothing with the cells before it.
+On the CPU workers are forked from a forkserver that has imported everything already (`preload`),
+so a cell starts in well under a second and still shares nothing with the cells before it. CUDA
+cannot be used in a fork of a process that has asked for it, and importing diffusers asks: with a
+GPU every worker imports everything itself, which takes some seconds per cell.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from types import ModuleType
 
+from benchmark.errors import UserError
 from benchmark.executors import Job, Watcher
 from benchmark.executors.worker import work as do_job
 
@@ -39,15 +42,21 @@ class Worker:
 
 
 def choose_devices(device: str, workers: int | None, threads: int) -> list[str]:
-    """The device of each worker: as many entries as cells are worked on at a time.
+    """The device of each worker, "cpu" or "cuda:N": one entry per cell worked on at a time.
 
-    "auto" takes every visible GPU, else the CPU. `workers` None means one per GPU, or on the CPU
-    as many as the cores allow at `threads` each.
+    "auto" takes every visible GPU, else the CPU; "cuda" is the first GPU. `workers` None means
+    one per GPU, or on the CPU as many as the cores allow at `threads` each. UserError for a GPU
+    that is not there.
     """
-    if device == "auto":
-        cards = [f"cuda:{i}" for i in range(_cuda_devices())]
+    found = 0 if device == "cpu" else _cuda_devices()
+    if device in ("auto", "cpu"):
+        cards = [f"cuda:{i}" for i in range(found)]
     else:
-        cards = [] if device == "cpu" else [device]
+        number = int(device.partition(":")[2] or 0)
+        if number >= found:
+            has = f"{found} CUDA device{'s' if found > 1 else ''}" if found else "no CUDA device"
+            raise UserError(f"device {device!r}: torch finds {has} here; choose another --device")
+        cards = [f"cuda:{number}"]
     if not cards:
         return ["cpu"] * (workers or max(1, (os.cpu_count() or 1) // threads))
     return [cards[i % len(cards)] for i in range(workers or len(cards))]
@@ -66,7 +75,7 @@ def run_jobs(
     A job that is `busy`, because another run works on it, is put off until it is free. When this
     call is interrupted, the workers are ended before the exception goes on.
     """
-    context = _context(preload, jobs[0].threads if jobs else 1)
+    context = _context(preload, jobs[0].threads if jobs else 1, devices)
     pending = list(jobs)
     free = list(devices)
     active: list[Worker] = []
@@ -98,12 +107,13 @@ def run_jobs(
         _end(active)
 
 
-def _context(preload: Sequence[str], threads: int) -> BaseContext:
-    """A forkserver where the system has one. Libraries that size their pools at import obey."""
+def _context(preload: Sequence[str], threads: int, devices: Sequence[str]) -> BaseContext:
+    """A forkserver where it can be used. Libraries that size their pools at import obey."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, str(threads))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    on_gpu = any(device.startswith("cuda") for device in devices)
+    if on_gpu or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))

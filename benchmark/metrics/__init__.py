@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
 
 from benchmark.errors import UserError
 from benchmark.subjects import unknown
+from methods.versions import version_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,11 +56,23 @@ def get_metric(name: str) -> Metric:
     return cast(Metric, import_module(modules[name]))
 
 
+def metric_version(name: str) -> str:
+    """12 hex digits that change when the code of the metric, or what it shares, changes."""
+    module = _modules()[name]
+    package = module.partition(".")[0]
+    return version_of(module, (__name__, "" if package == "benchmark" else package))
+
+
 def directions() -> dict[str, str]:
-    """Every value of the column `metric` -> `higher`, `lower` or `reference`."""
+    """Every value of the column `metric` -> `higher`, `lower` or `reference`.
+
+    A package's metric that does not load has none: it may be no business of the run at hand.
+    """
     found: dict[str, str] = {}
     for module in _modules().values():
-        found |= cast(Metric, import_module(module)).EMITS
+        ours = module.startswith(f"{__name__}.")
+        with nullcontext() if ours else suppress(Exception):
+            found |= cast(Metric, import_module(module)).EMITS
     return found
 
 

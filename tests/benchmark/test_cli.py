@@ -59,8 +59,10 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(
 
 def test_methods_are_listed_with_their_presets() -> None:
     output = tbbench("methods").stdout
-    assert "textual-inversion" in output
-    assert "paper" in output
+    rows = [line.split() for line in output.splitlines()]
+    start = next(n for n, row in enumerate(rows) if row[:1] == ["textual-inversion"])
+    assert next(row for row in rows[start:] if row[:1] == ["paper"])[1] == "768"
+    assert any(row[:2] == ["paper", "859,520,964"] for row in rows)
 
 
 def test_unknown_options_are_refused() -> None:

@@ -93,3 +93,23 @@ def test_the_resolved_text_reads_back_as_the_same_run() -> None:
 @pytest.mark.parametrize("name", ready_runs())
 def test_ready_runs_are_valid_and_called_like_their_file(name: str) -> None:
     assert load_config(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("generation.guidance_scale=inf", "generation.guidance_scale: expected a finite number"),
+        ("subjects=[]", 'subjects: the list is empty; name some, or write "all"'),
+    ],
+)
+def test_values_that_would_mean_something_else_are_refused(override: str, line: str) -> None:
+    with pytest.raises(UserError) as raised:
+        load_config("quickstart", [override])
+    assert line in str(raised.value)
+
+
+def test_a_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "photo.toml"
+    file.write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(UserError, match="is not a TOML file: it is no UTF-8 text"):
+        load_config(str(file))

@@ -87,3 +87,10 @@ def test_precision_is_that_of_the_weights(
     pipe: Callable[..., object] = open_backbone(str(tiny_backbone)).load("cpu", "bf16")
     assert str(pipe.unet.dtype) == "torch.bfloat16"
     assert [str(w.message) for w in recwarn if "deprecated" in str(w.message)] == []
+
+
+def test_numbers_that_are_no_pixels_are_refused(tiny_backbone: Path) -> None:
+    pipe = open_backbone(str(tiny_backbone)).load("cpu", "fp32")
+    pipe.unet.conv_out.bias.data.fill_(float("nan"))
+    with pytest.raises(ArithmeticError, match='the picture of "a dog" is not finite'):
+        sample(pipe, ["a dog"], [1], SAMPLING)

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from benchmark.errors import UserError
 from benchmark.plan import Cell, check_ready, plan
 
 Small = Callable[..., RunConfig]
+TEXTBOOST = {"name": "textboost", "preset": "toy"}
 INVERSION = {"name": "textual-inversion", "preset": "toy"}
 
 
@@ -100,9 +102,10 @@ def test_the_backbones_weights_are_part_of_the_key(small: Small, tiny_backbone: 
         open_backbone.cache_clear()
 
 
-def test_training_steps_go_over_presets_and_settings(small: Small) -> None:
+def test_training_steps_go_over_presets_and_a_methods_own_over_them(small: Small) -> None:
+    assert inversion(small()).settings["steps"] == 2
     entry = INVERSION | {"settings": {"steps": 9}}
-    assert inversion(small(methods=[entry])).settings["steps"] == 2
+    assert inversion(small(methods=[entry])).settings["steps"] == 9
     base, _ = plan(small())
     assert "steps" not in base.settings
 
@@ -141,6 +144,18 @@ def test_a_second_plan_imports_no_method(small: Small, monkeypatch: pytest.Monke
         (
             {"methods": [INVERSION | {"settings": {"steps": "many"}}]},
             "methods.textual-inversion.steps: expected a whole number, got 'many'",
+        ),
+        (
+            {"methods": [INVERSION | {"settings": {"vectors": -1}}]},
+            "methods.textual-inversion.vectors: expected 0 or more, got -1",
+        ),
+        (
+            {"methods": [INVERSION | {"settings": {"batch_size": 0}}]},
+            "methods.textual-inversion.batch_size: expected 1 or more, got 0",
+        ),
+        (
+            {"methods": [TEXTBOOST | {"settings": {"augmentation_probability": 1.5}}]},
+            "methods.textboost.augmentation_probability: expected 0 to 1, got 1.5",
         ),
         ({"methods": [INVERSION, INVERSION]}, "is listed twice"),
         ({"backbone": "toi"}, "unknown backbone 'toi'; did you mean 'toy'"),
@@ -183,3 +198,17 @@ def test_missing_photos_are_found_before_any_training(
     cells = plan(small(dataset="dreambench", subjects=["dog6"]))
     with pytest.raises(UserError, match="tbbench data fetch dreambench"):
         check_ready(cells)
+
+
+@pytest.mark.parametrize("content", ["def broken(:", "import no_such_module"])
+def test_a_method_that_does_not_load_is_one_line(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    import methods
+
+    (tmp_path / "my_plugin.py").write_text(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = EntryPoint("mine", "my_plugin:Mine", methods.ENTRY_POINT_GROUP)
+    monkeypatch.setattr(methods, "entry_points", lambda group: [entry])
+    with pytest.raises(UserError, match=r"method 'mine' does not load: \w+Error: "):
+        plan(small(methods=[{"name": "mine"}]))

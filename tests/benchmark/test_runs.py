@@ -137,3 +137,22 @@ def test_workers_and_batches_change_no_score(small, tmp_path: Path) -> None:
     a, b = (Run.open(folder / "runs" / "small").results() for folder in (one, two))
     assert a.drop(columns="value").equals(b.drop(columns="value"))
     assert (a.value - b.value).abs().max() < 1e-5
+
+
+def test_a_folder_is_one_runs_at_a_time(small, tmp_path: Path) -> None:
+    folder = write(tmp_path / "run", small(methods=[{"name": "copy"}], scoring=SCORED))
+    assert finish(folder)[0] == 0
+    other = ("--set", "generation.seeds=[3]")
+    code, out, _ = finish(folder, *other)
+    assert code == 0
+    assert "runs/small: another plan of 1 other cells" in " ".join(out.split())
+    with start(folder, "--set", "generation.seeds=[4, 5]") as process:
+        wait_for(lambda: '"pending"' in "".join(states(folder)), process)
+        assert finish(folder, *other)[0] == 0
+        _, err = process.communicate()
+    assert process.returncode == 2
+    assert "another run took over runs/small meanwhile; give each run its own --out" in err
+
+
+def states(folder: Path) -> list[str]:
+    return [file.read_text() for file in folder.glob("runs/small/cells/*/cell.json")]

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from methods import Task, get_method
+from methods.interface import Compute
 from tests.tiny import RESOLUTION
 
 PRIOR_PROMPTS = ("a clean photo", "the large jungle", "a cool rendering")
@@ -21,7 +22,7 @@ def photo(width: int = 40, height: int = 40, seed: int = 0) -> Image.Image:
     return Image.fromarray(blocks).resize((width, height), Image.Resampling.NEAREST)
 
 
-def task(**changes: Any) -> Task:
+def task(precision: str = "fp32", **changes: Any) -> Task:
     """One cell's task: one square photo of a red dog."""
     plain = Task(
         subject="dog_a",
@@ -31,8 +32,7 @@ def task(**changes: Any) -> Task:
         photos=(photo(),),
         seed=0,
         resolution=RESOLUTION,
-        device="cpu",
-        precision="fp32",
+        compute=Compute(precision=precision),
         prior_prompts=PRIOR_PROMPTS,
         prior_images=lambda prompt, count: [photo(32, 32, 10 + n) for n in range(count)],
         draw=None,
@@ -44,6 +44,12 @@ def task(**changes: Any) -> Task:
 # Rates at which a random network of this size learns something in a second.
 SETTINGS: dict[str, dict[str, Any]] = {
     "textual-inversion": {"steps": 30, "batch_size": 4, "learning_rate": 5e-2, "vectors": 2},
+    "custom-diffusion": {
+        "steps": 40,
+        "batch_size": 4,
+        "learning_rate": 2e-2,
+        "prior_images": 3,
+    },
     "dreambooth": {
         "steps": 25,
         "batch_size": 2,
@@ -51,6 +57,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "prior_images": 3,
         "prior_batch_size": 2,
     },
+    "dreambooth-lora": {"steps": 25, "batch_size": 4, "learning_rate": 2e-2},
     "textboost": {
         "steps": 30,
         "batch_size": 4,
@@ -58,6 +65,20 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "token_learning_rate": 5e-2,
         "prior_batch_size": 4,
         "augmentation_vectors": 1,
+    },
+    "textboost-v2": {
+        "steps": 40,
+        "batch_size": 4,
+        "learning_rate": 5e-2,
+        "token_learning_rate": 5e-2,
+        "max_row_norm": 0.0,
+    },
+    "textboost++": {
+        "steps": 40,
+        "batch_size": 4,
+        "learning_rate": 5e-2,
+        "token_learning_rate": 5e-2,
+        "max_row_norm": 0.0,
     },
 }
 

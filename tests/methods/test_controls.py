@@ -4,8 +4,8 @@ from PIL import Image
 
 from methods import ImageRequest, get_method
 from methods.interface import fill
-from methods.photos import square
 from tests.methods.support import photo, task
+from textboost.photos import square
 
 TEMPLATE = "a {subject} in the jungle"
 

@@ -2,6 +2,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from methods import get_method
+from methods.interface import Companion
 from tests.methods.support import photo, same, settings, state, task
 
 NAME = "dreambooth"
@@ -96,3 +97,10 @@ def test_a_file_that_lacks_a_weight_is_refused(open_pipe, tmp_path):
     save_file(weights, file)
     with pytest.raises(ValueError, match="unet: the weights are not those of the network"):
         METHOD.load(open_pipe(), task(), chosen(), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["dreambooth", "dreambooth-lora"])
+def test_one_concept_at_a_time(open_pipe, name):
+    other = Companion("cat_a", "cat", "", (photo(),))
+    with pytest.raises(ValueError, match="dreambooth learns one concept at a time"):
+        get_method(name).train(open_pipe(), task(companions=(other,)), settings(name, steps=1))

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 import methods
-from methods import code_version, get_method, method_names
+from methods import code_version, get_method, method_names, versions
 
 PLUGIN = '''
 """A control that paints everything black."""
@@ -102,16 +102,16 @@ def sources(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     for package in ("methods", "textboost"):
         (tmp_path / package).mkdir()
-        for file in methods._source(package).parent.glob("*.py"):
+        for file in versions._source(package).parent.glob("*.py"):
             (tmp_path / package / file.name).write_text(file.read_text())
-    found = methods._source
-    root = methods._source("methods").parents[1]
+    found = versions._source
+    root = versions._source("methods").parents[1]
 
     def copied(module):
         path = found(module)
         return path and tmp_path / path.relative_to(root)
 
-    monkeypatch.setattr(methods, "_source", copied)
+    monkeypatch.setattr(versions, "_source", copied)
     return tmp_path
 
 
@@ -135,13 +135,13 @@ def test_comments_and_docstrings_do_not_change_the_version(sources):
     [
         ("methods/dreambooth.py", "learning_rate: float = 5e-6", "learning_rate: float = 6e-6",
          {"dreambooth"}),
-        ("methods/loop.py", "weight_decay=1e-2", "weight_decay=1e-3",
+        ("textboost/loop.py", '"weight_decay": 1e-2', '"weight_decay": 1e-3',
          {"dreambooth", "textboost", "textual-inversion"}),
-        # Through another module: methods.textboost -> textboost.train -> textboost.losses.
+        # Through another module: methods.textboost -> textboost.training -> textboost.losses.
         ("textboost/losses.py", "1.0 - cosine", "2.0 - cosine", {"textboost"}),
         ("textboost/tokens.py", "vectors: int = 0", "vectors: int = 1",
-         {"dreambooth", "textboost", "textual-inversion"}),
-        ("methods/photos.py", "room // 2", "room // 3",
+         {"textboost", "textual-inversion"}),
+        ("textboost/photos.py", "room // 2", "room // 3",
          {"copy", "dreambooth", "textboost", "textual-inversion"}),
     ],
 )  # fmt: skip

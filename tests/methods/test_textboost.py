@@ -2,12 +2,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from methods import get_method, textboost
+from methods import get_method
 from tests.methods.support import PRIOR_PROMPTS, settings, task
-from textboost import train
-from textboost.augmentation import PAPER_TIME
+from textboost import conditioning, training
+from textboost.augmentation import SETS
 
 NAME = "textboost"
+PAPER_TIME = SETS["paper-time"].tokens
 METHOD = get_method(NAME)
 
 
@@ -18,25 +19,26 @@ class Watched:
         self.pipe = pipe
         self.given = settings(NAME, **{"steps": 3, **changes})
         self.shown, self.prior, self.timesteps, self.noisy = [], [], [], []
-        encode = textboost.tokens.encode
+        encode = conditioning.encode
 
-        def spy(pipe, prompts, whole=False):
+        def spy(pipe, prompts, whole=False, expand=True):
             (self.shown if whole else self.prior).extend(prompts)
-            return encode(pipe, prompts, whole)
+            return encode(pipe, prompts, whole, expand)
 
         def look(_, given):
             self.noisy.append(given[0])
             self.timesteps.extend(given[1].tolist())
 
         with monkeypatch.context() as patch:
-            patch.setattr(textboost.tokens, "encode", spy)
+            patch.setattr(training, "encode", spy)
+            patch.setattr(conditioning, "encode", spy)
             hook = pipe.unet.register_forward_pre_hook(look)
             self.result = METHOD.train(pipe, told or task(), self.given)
             hook.remove()
 
     def save(self, folder):
         METHOD.save(self.pipe, task(), self.given, folder)
-        return {path.name: load_file(path) for path in folder.iterdir()}
+        return {path.stem: load_file(path) for path in folder.rglob("*.safetensors")}
 
 
 @pytest.fixture
@@ -67,21 +69,24 @@ def test_published_settings():
 
 def test_what_is_saved(watch, tmp_path):
     files = watch().save(tmp_path)
-    assert files["learned_embeds.safetensors"]["<subject>"].shape == (2, 16)  # "red dog"
-    named = files["augmentation_embeds.safetensors"]
-    assert {name: len(rows) for name, rows in named.items()} == dict.fromkeys(PAPER_TIME, 1)
-    assert len(files["pytorch_lora_weights.safetensors"]) == 2 * 6 * 2
+    assert files["learned_embeds"]["<subject>"].shape == (2, 16)  # "red dog"
+    assert {name: len(files[name[1:-1]][name]) for name in PAPER_TIME} == dict.fromkeys(
+        PAPER_TIME, 1
+    )
+    assert len(files["pytorch_lora_weights"]) == 2 * 6 * 2
 
 
 def test_rank_targets_and_vectors_are_followed(watch, tmp_path):
     files = watch(rank=3, targets=("fc2",), vectors=1, augmentation_vectors=2).save(tmp_path)
-    lora = files["pytorch_lora_weights.safetensors"]
+    lora = files["pytorch_lora_weights"]
     assert {tuple(factor.shape) for factor in lora.values()} == {(3, 32), (16, 3)}
     assert all(".fc2." in key for key in lora)
-    assert files["learned_embeds.safetensors"]["<subject>"].shape == (1, 16)
-    named = files["augmentation_embeds.safetensors"]
+    assert files["learned_embeds"]["<subject>"].shape == (1, 16)
     # At most two; "bright" and "dark" are one word each.
-    assert {name for name, rows in named.items() if len(rows) != 2} == {"<bright>", "<dimmed>"}
+    assert {name for name in PAPER_TIME if len(files[name[1:-1]][name]) != 2} == {
+        "<bright>",
+        "<dimmed>",
+    }
 
 
 def test_switch_augmentation_tokens_leaves_the_photos_and_unnames_the_changes(watch, tmp_path):
@@ -91,7 +96,7 @@ def test_switch_augmentation_tokens_leaves_the_photos_and_unnames_the_changes(wa
     assert unnamed.timesteps == named.timesteps
     # The same changes to the photo, the same noise.
     assert all(torch.equal(*pair) for pair in zip(named.noisy, unnamed.noisy, strict=True))
-    assert "augmentation_embeds.safetensors" not in unnamed.save(tmp_path)
+    assert unnamed.save(tmp_path).keys() == {"learned_embeds", "pytorch_lora_weights"}
     rows = len(PAPER_TIME) * 16
     assert named.result.trainable_parameters - unnamed.result.trainable_parameters == rows
 
@@ -100,7 +105,7 @@ def test_augmentation_probability_zero_shows_the_photo_as_it_is(watch, tmp_path)
     plain = watch(augmentation_probability=0.0)
     assert plain.shown
     assert [without_tokens(prompt) for prompt in plain.shown] == plain.shown
-    assert "augmentation_embeds.safetensors" not in plain.save(tmp_path)
+    assert plain.save(tmp_path).keys() == {"learned_embeds", "pytorch_lora_weights"}
 
 
 def test_switch_knowledge_preservation(watch):
@@ -110,14 +115,14 @@ def test_switch_knowledge_preservation(watch):
     assert off.prior == []
     assert off.shown == on.shown
     assert off.timesteps == on.timesteps
-    with pytest.raises(ValueError, match="needs the task's prior_prompts"):
+    with pytest.raises(ValueError, match="needs captions"):
         watch(told=task(prior_prompts=()))
 
 
 def test_knowledge_preservation_keeps_general_prompts_in_place(watch):
     def moved(**changes):
         watched = watch(steps=25, **changes)
-        return train.preservation_loss(watched.pipe, PRIOR_PROMPTS).item()
+        return training.preservation_loss(watched.pipe, PRIOR_PROMPTS).item()
 
     assert moved(preservation_weight=10.0) < 0.5 * moved(knowledge_preservation=False)
 

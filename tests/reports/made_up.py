@@ -61,7 +61,8 @@ def cell(method, subject, **changes):
         "seen": {"00.png": "a"},
         "unseen": {"01.png": "b", "02.png": "c"},
         "train_seed": 0,
-        "precision": "fp32",
+        "compute": {"precision": "fp32"},
+        "prior": {"steps": 25, "guidance_scale": 7.5, "sampler": "dpm++"},
         "resolution": 64,
         "captions": "d",
         "prompts": PROMPTS,
@@ -69,7 +70,7 @@ def cell(method, subject, **changes):
         "steps": 25,
         "guidance_scale": 7.5,
         "sampler": "dpm++",
-        "metrics": ["fidelity", "alignment", "diversity", "vendi"],
+        "metrics": dict.fromkeys(("fidelity", "alignment", "diversity", "vendi"), "f"),
         "image_encoders": dict.fromkeys(ENCODERS, "e"),
         "text_encoders": {"toy-clip": "e"},
     }

@@ -4,11 +4,16 @@ from random import Random
 import numpy as np
 import pytest
 from PIL import Image
+from transformers import CLIPTokenizer
 
+from benchmark.backbones.clip_vocabulary import tokenizer_files
 from textboost import augmentation
-from textboost.augmentation import GROUPS, PAPER_TIME, augment, caption
+from textboost.augmentation import SETS, augment, caption
 
-OPERATIONS = [operation for group in GROUPS for operation in group]
+PAPER_TIME, RELEASE = SETS["paper-time"], SETS["release"]
+OPERATIONS = [one for group in PAPER_TIME.groups for one in group.operations]
+ALL = list(dict.fromkeys(one for s in SETS.values() for g in s.groups for one in g.operations))
+TOKENS = {token for changes in SETS.values() for token in changes.tokens}
 
 
 def photo(width=60, height=40):
@@ -27,19 +32,19 @@ def draws(operation, count=200):
     return [operation(photo(), rng) for _ in range(count)]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__)
+@pytest.mark.parametrize("operation", ALL, ids=lambda operation: operation.__name__)
 def test_an_operation_depends_on_its_rng_alone_and_keeps_the_photo(operation):
     original = photo()
     one, two = operation(original, Random(7)), operation(original, Random(7))
     assert one.tokens == two.tokens
     assert np.array_equal(pixels(one.image), pixels(two.image))
     assert np.array_equal(pixels(original), pixels(photo()))
-    assert set(one.tokens) <= set(PAPER_TIME)
+    assert set(one.tokens) <= TOKENS
 
 
 @pytest.mark.parametrize(
     "operation",
-    [operation for operation in OPERATIONS if operation is not augmentation.crop],
+    [operation for operation in ALL if operation is not augmentation.crop],
     ids=lambda operation: operation.__name__,
 )
 def test_all_but_the_square_crop_keep_the_size(operation):
@@ -47,12 +52,14 @@ def test_all_but_the_square_crop_keep_the_size(operation):
     assert {draw.image.size for draw in draws(augmentation.crop, 20)} == {(40, 40)}
 
 
-def test_every_token_of_the_set_is_drawn_and_no_other():
+@pytest.mark.parametrize("name", SETS)
+def test_every_token_of_the_set_is_drawn_and_no_other(name):
     seen = Counter()
-    for operation in OPERATIONS:
-        for draw in draws(operation, 60):
-            seen.update(draw.tokens)
-    assert set(seen) == set(PAPER_TIME)
+    for group in SETS[name].groups:
+        for operation in group.operations:
+            for draw in draws(operation, 60):
+                seen.update(draw.tokens)
+    assert set(seen) == set(SETS[name].tokens)
 
 
 def test_zoom_is_named_only_when_strong():
@@ -72,6 +79,24 @@ def test_zoom_is_named_only_when_strong():
 def test_the_flip_is_upside_down():
     image = augmentation.vertical_flip(photo(), Random(0)).image
     assert np.array_equal(pixels(image), pixels(photo())[::-1])
+
+
+@pytest.mark.parametrize(
+    ("operation", "tokens"),
+    [(augmentation.horizontal_flip, ("<hflip>",)), (augmentation.unnamed_flip, ())],
+)
+def test_flips_are_left_to_right(operation, tokens):
+    flipped = operation(photo(), Random(0))
+    assert np.array_equal(pixels(flipped.image), pixels(photo())[:, ::-1])
+    assert flipped.tokens == tokens
+
+
+def test_the_slight_crop_keeps_80_to_100_percent_in_about_the_same_shape():
+    for draw in draws(augmentation.slight_crop, 200):
+        across, down = (np.ptp(pixels(draw.image)[..., axis]) / 255 for axis in (0, 1))
+        assert 0.74 <= across * down <= 1.0
+        assert 0.85 <= across / down <= 1.18
+        assert draw.tokens == ()
 
 
 def test_shifts_go_the_way_they_are_named():
@@ -111,8 +136,9 @@ def test_the_hole_is_black_and_10_to_33_percent_of_each_side():
         assert 6 <= columns <= 20
 
 
-def test_grids_repeat_the_photo_in_black_borders():
-    for draw in draws(augmentation.grid, 10):
+@pytest.mark.parametrize("operation", [augmentation.grid, augmentation.collage])
+def test_grids_repeat_the_photo_in_black_borders(operation):
+    for draw in draws(operation, 10):
         image = pixels(draw.image)
         tiles = 2 if (image[:, 30] == 0).all() else 3
         width, height = 60 // tiles, 40 // tiles
@@ -124,7 +150,7 @@ def test_grids_repeat_the_photo_in_black_borders():
 
 def test_each_group_acts_with_the_given_probability():
     rng = Random(0)
-    tokens = [augment(photo(12, 12), rng, 0.8).tokens for _ in range(2000)]
+    tokens = [augment(photo(12, 12), rng, PAPER_TIME, 0.8).tokens for _ in range(2000)]
     gray = sum("<grayscale>" in drawn for drawn in tokens) / 2000
     grids = sum("<grid>" in drawn for drawn in tokens) / 2000
     flips = sum("<vflip>" in drawn for drawn in tokens) / 2000
@@ -135,7 +161,7 @@ def test_each_group_acts_with_the_given_probability():
 
 
 def test_probability_zero_returns_the_photo():
-    untouched = augment(photo(), Random(0), 0.0)
+    untouched = augment(photo(), Random(0), PAPER_TIME, 0.0)
     assert untouched.tokens == ()
     assert np.array_equal(pixels(untouched.image), pixels(photo()))
 
@@ -152,3 +178,33 @@ def test_the_caption_names_every_change_before_or_behind():
         "a photo, <crop>, <grid>",
     }
     assert caption("a photo", (), rng) == "a photo"
+
+
+def test_the_release_draws_as_measured_on_its_code():
+    rng = Random(0)
+    tokens = [augment(photo(12, 12), rng, RELEASE, 0.5).tokens for _ in range(4000)]
+    share = {t: sum(t in drawn for drawn in tokens) / 4000 for t in RELEASE.tokens}
+    expected = {"<collage>": 0.5, "<grayscale>": 0.2, "<crop>": 0.125, "<hflip>": 0.125}
+    expected |= {"<left>": 0.0625, "<right>": 0.0625, "<zoom-out>": 0.031, "<zoom-in>": 0.024}
+    assert share == pytest.approx(expected, abs=0.025)
+
+
+def test_the_releases_tokens_are_13_vectors_and_three_of_them_are_dead(tmp_path):
+    for file, content in tokenizer_files("<|endoftext|>").items():
+        (tmp_path / file).write_text(content, encoding="utf-8")
+    clip = CLIPTokenizer.from_pretrained(tmp_path)
+    assert sum(len(clip.tokenize(words)) for words in RELEASE.tokens.values()) == 13
+    as_text = {token: clip.tokenize(text) for token, text in RELEASE.dead.items()}
+    assert as_text["<hflip>"] == clip.tokenize("<hflip>")
+    clip.add_tokens(list(RELEASE.tokens))
+    assert {token: clip.tokenize(text) for token, text in RELEASE.dead.items()} == as_text
+    assert not set(RELEASE.tokens) & {piece for pieces in as_text.values() for piece in pieces}
+
+
+def test_the_weak_set_changes_half_the_photos_each_way_and_says_nothing():
+    rng = Random(0)
+    drawn = [augment(photo(), rng, SETS["weak"], 0.8) for _ in range(600)]
+    red = [pixels(one.image)[20, :, 0] for one in drawn]
+    assert sum(row[0] > row[-1] for row in red) / 600 == pytest.approx(0.5, abs=0.07)
+    assert all(one.tokens == () for one in drawn)
+    assert SETS["weak"].margin * 512 == 614

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 import torch
 from diffusers import DDPMScheduler
+from scipy import stats
 
 from textboost import timesteps
 
@@ -38,6 +40,25 @@ def test_draws_follow_the_distribution(alphas):
     counts = timesteps.sample(torch.tensor([0.0, 0.25, 0.0, 0.75]), 4000, generator).bincount()
     assert counts[[0, 2]].tolist() == [0, 0]
     assert counts[3].item() / 4000 == pytest.approx(0.75, abs=0.03)
+
+
+def test_draws_pass_a_chi_square_test_against_the_formula():
+    """p(t) ~ max log SNR - log SNR(t), for Stable Diffusion's schedule, in float64 of our own."""
+    betas = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
+    cumulative = np.cumprod(1 - betas)
+    log_snr = np.log(cumulative) - np.log1p(-cumulative)
+    expected = log_snr.max() - log_snr
+    expected /= expected.sum()
+    probabilities = timesteps.snr_weighted(torch.from_numpy(cumulative))
+    drawn = timesteps.sample(probabilities, 200_000, torch.Generator().manual_seed(1)).numpy()
+    # Twenty steps to a bin, so that none is expected to hold fewer than five.
+    counts = np.bincount(drawn, minlength=1000).reshape(50, 20).sum(axis=1)
+    wanted = expected.reshape(50, 20).sum(axis=1) * 200_000
+    assert wanted.min() > 5
+    assert stats.chisquare(counts, wanted).pvalue > 0.001
+    even = timesteps.sample(torch.full((1000,), 1e-3), 200_000, torch.Generator().manual_seed(1))
+    flat = np.bincount(even.numpy(), minlength=1000).reshape(50, 20).sum(axis=1)
+    assert stats.chisquare(flat, wanted).pvalue < 1e-9
 
 
 def test_either_distribution_uses_up_the_same_randomness(alphas):

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmark.errors import UserError
 from benchmark.executors import Job
 from benchmark.executors.local import choose_devices, run_jobs
 from benchmark.executors.worker import reporter
@@ -143,12 +144,26 @@ def test_workers_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_devices("cpu", None, threads=3) == ["cpu"] * 2
     assert choose_devices("cpu", None, threads=16) == ["cpu"]
     assert choose_devices("cpu", 3, threads=1) == ["cpu"] * 3
-    assert choose_devices("cuda:1", None, threads=1) == ["cuda:1"]
     monkeypatch.setattr(local, "_cuda_devices", lambda: 2)
+    assert choose_devices("cuda:1", None, threads=1) == ["cuda:1"]
+    assert choose_devices("cuda", None, threads=1) == ["cuda:0"]
+    with pytest.raises(UserError, match=r"'cuda:2': torch finds 2 CUDA devices here"):
+        choose_devices("cuda:2", None, threads=1)
     assert choose_devices("auto", None, threads=1) == ["cuda:0", "cuda:1"]
     assert choose_devices("auto", 3, threads=1) == ["cuda:0", "cuda:1", "cuda:0"]
     monkeypatch.setattr(local, "_cuda_devices", lambda: 0)
     assert choose_devices("auto", None, threads=4) == ["cpu"] * 2
+    with pytest.raises(UserError, match=r"'cuda': torch finds no CUDA device here"):
+        choose_devices("cuda", None, threads=1)
+
+
+def test_workers_on_a_gpu_are_not_forked() -> None:
+    """torch refuses CUDA in a fork of a process that imported diffusers: see the module."""
+    from benchmark.executors import local
+
+    devices = ("cpu", "cuda:0")
+    methods = {device: local._context([], 1, [device]).get_start_method() for device in devices}
+    assert methods == {"cpu": "forkserver", "cuda:0": "spawn"}
 
 
 def test_step_reports_are_thinned_but_for_first_and_last() -> None:

@@ -12,6 +12,7 @@ from benchmark import metrics
 from benchmark.errors import UserError
 from benchmark.metrics import encoders
 from benchmark.metrics.evidence import scores
+from methods import versions
 
 
 class ColourEncoder:
@@ -153,6 +154,35 @@ def test_a_metric_from_another_package_scores_beside_ours(colours, monkeypatch, 
         assert metrics.directions()["redness"] == "lower"
     finally:
         sys.modules.pop("redness_plugin", None)
+
+
+def test_a_metrics_version_follows_its_code_and_what_it_shares(tmp_path, monkeypatch):
+    shared = (tmp_path / "evidence.py", tmp_path / "fidelity.py")
+    found = versions._source
+    for file in shared:
+        file.write_text(found(f"benchmark.metrics.{file.stem}").read_text())
+
+    def copied(module):
+        name = module.rpartition(".")[2]
+        return next((file for file in shared if file.stem == name), found(module))
+
+    monkeypatch.setattr(versions, "_source", copied)
+    first = {name: metrics.metric_version(name) for name in metrics.metric_names()}
+    assert len(set(first.values())) == len(first)
+    shared[1].write_text(shared[1].read_text() + "\nFURTHER = 1\n")
+    second = {name: metrics.metric_version(name) for name in metrics.metric_names()}
+    assert {name for name in first if first[name] != second[name]} == {"fidelity"}
+    shared[0].write_text(shared[0].read_text() + "\nFURTHER = 1\n")
+    third = {name: metrics.metric_version(name) for name in metrics.metric_names()}
+    assert all(third[name] != second[name] for name in first)
+
+
+def test_another_packages_broken_metric_leaves_ours_alone(tmp_path, monkeypatch):
+    (tmp_path / "broken_plugin.py").write_text("import no_such_library\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("broken", "broken_plugin", metrics.ENTRY_POINTS)
+    monkeypatch.setattr(metrics, "entry_points", lambda group: EntryPoints([point]))
+    assert metrics.directions()["alignment"] == "higher"
 
 
 def test_a_missing_column_of_a_record_is_missing_not_zero():

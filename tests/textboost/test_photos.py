@@ -5,8 +5,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from methods.photos import cropped, mirrored, pixels, shrunk, shuffled, square
-from methods.prompts import IMAGENET_SMALL
+from textboost.photos import cropped, mirrored, pixels, shrunk, shuffled, square
+from textboost.prompts import IMAGENET_SMALL
 
 
 def ramp(width=6, height=2):

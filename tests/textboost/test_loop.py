@@ -1,10 +1,13 @@
+import sys
+
 import pytest
 import torch
 
-from methods.loop import Batch, Latents, adamw, denoising_error, noise_scheduler, run, training
-from methods.photos import pixels
-from tests.methods.support import photo, task
-from textboost.tokens import encode
+from tests.methods.support import photo
+from textboost.compute import Compute
+from textboost.conditioning import Conditioning, encode
+from textboost.loop import Batch, Latents, adamw, denoising_error, noise_scheduler, run, training
+from textboost.photos import pixels
 
 
 def generator(seed=0):
@@ -16,16 +19,15 @@ def pipe(open_pipe):
     return open_pipe()
 
 
-def start(pipe, told=None, *, steps=1, parameter=None, optimizer=None, seed=0, **options):
+def start(pipe, compute=None, *, steps=1, parameter=None, optimizer=None, seed=0, **options):
     """Run the loop on fixed latents of two pictures, training the UNet's first bias."""
-    told = told or task()
     latents = torch.randn(2, 4, 16, 16, generator=generator(7))
     weights = options.pop("weights", None)
     with training(pipe):
         parameter = pipe.unet.conv_in.bias.requires_grad_(True)
         return run(
             pipe,
-            told,
+            compute or Compute(),
             steps=steps,
             optimizer=optimizer or torch.optim.SGD([parameter], lr=0.0),
             batch=lambda: Batch(latents, ["a dog", "a red dog"], weights),
@@ -51,7 +53,9 @@ def test_the_target_follows_the_schedulers_prediction_type(pipe, kind):
     pipe.unet = Zeros()
     latents, noise = torch.randn(2, 2, 4, 8, 8, generator=generator())
     timesteps = torch.tensor([10, 900])
-    errors = denoising_error(pipe, scheduler, latents, noise, timesteps, torch.zeros(2, 3, 16))
+    errors = denoising_error(
+        pipe, scheduler, latents, noise, timesteps, Conditioning(torch.zeros(2, 3, 16))
+    )
     alpha = scheduler.alphas_cumprod[timesteps].reshape(2, 1, 1, 1)
     velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
     target = noise if kind == "epsilon" else velocity
@@ -128,15 +132,76 @@ def test_the_gradient_is_cut_to_the_norm(pipe):
 
 def test_the_optimizer_is_the_published_one():
     one, two = torch.nn.Parameter(torch.ones(1)), torch.nn.Parameter(torch.ones(1))
-    groups = adamw([([one], 1e-3), ([two], 5e-5)]).param_groups
+    groups = adamw([([one], 1e-3), ([two], 5e-5)], Compute()).param_groups
     assert [(group["params"], group["lr"]) for group in groups] == [([one], 1e-3), ([two], 5e-5)]
     for group in groups:
         assert (group["betas"], group["weight_decay"], group["eps"]) == ((0.9, 0.999), 1e-2, 1e-8)
 
 
-def test_an_unknown_precision_is_refused(pipe):
-    with pytest.raises(ValueError, match='precision "fp8": expected fp32, bf16, fp16'):
-        start(pipe, task(precision="fp8"))
+def bias_after_steps(open_pipe, **options):
+    """The UNet's first bias after three steps of AdamW under these options of `Compute`."""
+    pipe = open_pipe()
+    bias = pipe.unet.conv_in.bias
+    compute = Compute(**options)
+    start(pipe, compute, steps=3, optimizer=adamw([([bias], 1e-2)], compute))
+    return bias.detach().clone()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"gradient_checkpointing": True},
+        {"attention": "math"},
+        {"optimizer": "foreach"},
+        {"accumulation": 2},
+        {"accumulation": 5},
+    ],
+    ids=str,
+)
+def test_how_it_is_computed_changes_rounding_alone(open_pipe, options):
+    plain = bias_after_steps(open_pipe)
+    torch.testing.assert_close(bias_after_steps(open_pipe, **options), plain, atol=2e-4, rtol=0)
+    assert (plain - open_pipe().unet.conv_in.bias).abs().max() > 1e-2
+
+
+def test_options_reach_what_they_name(pipe, monkeypatch):
+    seen = []
+
+    def look(module, given):
+        kept = torch.backends.cuda.flash_sdp_enabled(), torch.backends.cuda.math_sdp_enabled()
+        seen.append((len(given[0]), module.is_gradient_checkpointing, kept))
+
+    pipe.unet.register_forward_pre_hook(look)
+    options = {"gradient_checkpointing": True, "accumulation": 2, "attention": "math"}
+    start(pipe, Compute(**options))
+    assert seen == [(1, True, (False, True))] * 2
+    start(pipe)
+    assert seen[-1][:2] == (2, False)
+    assert seen[-1][2] != (False, True)
+    parameter = torch.nn.Parameter(torch.ones(1))
+    for kind in ("fused", "foreach"):
+        (group,) = adamw([([parameter], 1e-3)], Compute(optimizer=kind)).param_groups
+        assert group[kind]
+
+
+def test_eight_bits_need_their_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
+    with pytest.raises(ValueError, match='optimizer "8bit" needs bitsandbytes'):
+        adamw([([torch.nn.Parameter(torch.ones(1))], 1e-3)], Compute(optimizer="8bit"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"precision": "fp8"}, 'precision "fp8": expected fp32, fp16, bf16'),
+        ({"attention": "flash"}, 'attention "flash": expected sdpa, math'),
+        ({"optimizer": "sgd"}, 'optimizer "sgd": expected fused, foreach, 8bit'),
+        ({"accumulation": 0}, "accumulation 0: expected 1 or more"),
+    ],
+)
+def test_options_that_are_none_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Compute(**options)
 
 
 def test_a_loss_that_is_not_finite_ends_training(pipe):
