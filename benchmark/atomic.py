@@ -45,6 +45,12 @@ def read_json(path: Path) -> Any:
         return None
 
 
+def read_record(path: Path) -> dict[str, Any]:
+    """What `write_json` wrote of a mapping; empty when the file is missing or holds no such."""
+    content = read_json(path)
+    return content if isinstance(content, dict) else {}
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """A fresh folder to fill; it takes the place of `path` when the block ends well."""
@@ -54,6 +60,8 @@ def new_folder(path: Path) -> Iterator[Path]:
         fresh.mkdir()
         yield fresh
         for file in files_under(fresh):
+            # Libraries leave private files behind; whoever may read the folder may read these.
+            (fresh / file).chmod(0o666 & ~_umask())
             with (fresh / file).open("rb") as opened:
                 os.fsync(opened.fileno())
         if path.exists():

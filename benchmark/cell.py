@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.atomic import checksums, digest, new_folder, read_json, write_json
+from benchmark.atomic import checksums, digest, new_folder, read_record, write_json
 from benchmark.generate import Sampling, batches, noise_seed, sample, seed_everything
 from benchmark.measure import Cost, Device, Stage, open_device, step_costs
 from benchmark.pictures import read_picture, write_picture
@@ -164,8 +164,8 @@ def _concept(dataset: Dataset, cell: Cell, name: str) -> Companion:
 
 def train_stages(bench: Bench) -> list[Cost]:
     """load, prepare, train and save; their costs, also when an earlier attempt did the work."""
-    manifest = read_json(bench.folder.path / "checkpoint.json")
-    if manifest and checksums(bench.folder.checkpoint) == manifest["files"]:
+    manifest = read_record(bench.folder.path / "checkpoint.json")
+    if manifest and checksums(bench.folder.checkpoint) == manifest.get("files"):
         print(f"checkpoint of an earlier attempt is whole, not trained again: {bench.cell.key}")
         return [Cost(**cost) for cost in manifest["costs"]]
     method, task, settings = bench.method, bench.task, bench.settings
@@ -225,9 +225,9 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> float:
     from methods import ImageRequest
 
     cell, method, folder = bench.cell, bench.method, bench.folder
-    origin = digest([cell.key, (read_json(folder.path / "checkpoint.json") or {}).get("files")], 16)
+    origin = digest([cell.key, read_record(folder.path / "checkpoint.json").get("files")], 16)
     spent_file = folder.path / "generate.json"
-    spent: dict[str, float] = read_json(spent_file) or {}
+    spent: dict[str, float] = read_record(spent_file)
     earlier = 0.0
     wanted = [(id, seed) for id in cell.prompts for seed in cell.seeds]
     size = bench.circumstances.generation_batch
@@ -249,6 +249,8 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> float:
         images = method.images(
             pipe, requests, bench.task, bench.settings, lambda p, r: _generate(cell, p, r)
         )
+        if len(images) != len(requests):
+            raise ValueError(f"{cell.method} made {len(images)} pictures of {len(requests)}")
         for request, name, image in zip(requests, names, images, strict=True):
             about = {"prompt": request.prompt, "seed": str(request.seed)}
             write_picture(folder.images / name, image, origin, about)

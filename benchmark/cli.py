@@ -113,7 +113,10 @@ def report(
     from benchmark.collect import collect
     from benchmark.store import Run
 
-    collect(Run.open(path))
+    run = Run.open(path)
+    if out is not None and (out / "config.toml").is_file():
+        raise UserError(f"{out} is a run's folder; give --out another one")
+    collect(run)
     _show(path, Console(), fresh=True, out=out)
 
 

@@ -10,7 +10,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.atomic import read_json, write_bytes, write_text
+from benchmark.atomic import checksum, read_json, write_bytes, write_json
 from benchmark.plan import Cell
 from benchmark.store import TABLES, CellFolder, Run
 
@@ -30,10 +30,9 @@ WHOLE_NUMBERS = ("train_seed", "seed", "attempts")
 
 def collect(run: Run) -> bool:
     """Writes the three tables, unless they already hold the cells as they are. Says which."""
-    stamp = _stamp(run)
-    stamp_file = run.path / ".collected"
-    up_to_date = all((run.path / f"{name}.parquet").is_file() for name in TABLES)
-    if up_to_date and stamp_file.is_file() and stamp_file.read_text() == stamp:
+    cells = _stamp(run)
+    stamp_file = run.path / ".collected.json"
+    if read_json(stamp_file) == {"cells": cells, "tables": _tables(run)}:
         return False
     done = [
         (cell, folder)
@@ -43,8 +42,14 @@ def collect(run: Run) -> bool:
     _write(run.path / "results.parquet", _results(done))
     _write(run.path / "costs.parquet", _costs(done))
     _write(run.path / "cells.parquet", _states(run))
-    write_text(stamp_file, stamp)
+    write_json(stamp_file, {"cells": cells, "tables": _tables(run)})
     return True
+
+
+def _tables(run: Run) -> dict[str, str]:
+    """Checksums of the tables as they lie there."""
+    files = [run.path / f"{name}.parquet" for name in TABLES]
+    return {file.name: checksum(file) for file in files if file.is_file()}
 
 
 def _stamp(run: Run) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmark.atomic import digest, read_json, write_json, write_text
+from benchmark.atomic import digest, read_json, read_record, write_json, write_text
 from benchmark.backbones import open_backbone
 from benchmark.collect import collect
 from benchmark.config import RunConfig, toml_text
@@ -32,7 +32,7 @@ class Outcome:
     failures: Sequence[tuple[str, str]]
     """(the cell's label, why it failed)"""
     changed: bool
-    """Whether the tables were rebuilt."""
+    """Whether there is something new to report."""
 
 
 class RunInterruptedError(Exception):
@@ -56,7 +56,7 @@ def run_benchmark(config: RunConfig, path: Path, console: Console) -> Outcome:
     if replaced := earlier_plan(path) - {cell.key for cell in cells}:
         left = "its finished cells stay on disk, out of the report"
         console.print(f"{path}: another plan of {len(replaced)} other cells; {left}")
-    describe_run(config, path, cells, resolved)
+    changed = describe_run(config, path, cells, resolved)
     failures: list[tuple[str, str]] = []
     if missing:
         done = len(cells) - len(missing)
@@ -70,7 +70,7 @@ def run_benchmark(config: RunConfig, path: Path, console: Console) -> Outcome:
     if earlier_plan(path) != {cell.key for cell in cells}:
         raise UserError(f"another run took over {path} meanwhile; give each run its own --out")
     run = Run.open(path)
-    return Outcome(run, failures, collect(run))
+    return Outcome(run, failures, collect(run) or changed)
 
 
 def check_folder(path: Path) -> None:
@@ -83,17 +83,18 @@ def check_folder(path: Path) -> None:
 
 def earlier_plan(path: Path) -> set[str]:
     """Keys of the cells that the folder's plan names; empty for a new run."""
-    plan = read_json(path / "plan.json") or {}
+    plan = read_record(path / "plan.json")
     return {digest(cell, 16) for cell in plan.get("cells", [])}  # as `Cell.key`, of any version
 
 
 def describe_run(
     config: RunConfig, path: Path, cells: Sequence[Cell], resolved: dict[str, Any]
-) -> None:
-    """config.toml, plan.json, run.json and the photos' thumbnails; only what has changed."""
+) -> bool:
+    """config.toml, plan.json, run.json and the photos' thumbnails; says whether they changed."""
     text = toml_text(config)
     config_file = path / "config.toml"
-    if not config_file.is_file() or config_file.read_text(encoding="utf-8") != text:
+    changed = not config_file.is_file() or config_file.read_bytes() != text.encode()
+    if changed:
         write_text(config_file, text)
     write_plan(path, cells, resolved)
     about = {
@@ -104,7 +105,9 @@ def describe_run(
     }
     if read_json(path / "run.json") != about:
         write_json(path / "run.json", about)
+        changed = True
     write_thumbnails(path, cells)
+    return changed
 
 
 def work_on(

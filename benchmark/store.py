@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from benchmark.atomic import read_json, write_json
+from benchmark.atomic import checksum, read_json, read_record, write_json
 from benchmark.config import RunConfig, parse_config
 from benchmark.errors import UserError
 from benchmark.plan import Cell
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STATUSES = ("done", "failed", "pending")
+OUTCOME = ("scores.parquet", "cost.json")
 TABLES = ("results", "costs", "cells")
 
 
@@ -67,10 +68,16 @@ class CellFolder:
         return False
 
     def state(self) -> dict[str, Any]:
-        """status, kind_of_failure, message and attempts; `pending` for a cell never started."""
-        content = read_json(self.path / "cell.json") or {}
+        """status, kind_of_failure, message and attempts.
+
+        `pending`: never started, not finished, or what came of it is not as it was written.
+        """
+        content = read_record(self.path / "cell.json")
+        status = content.get("status", "pending")
+        if status == "done" and content.get("outcome") != self._outcome():
+            status = "pending"
         return {
-            "status": content.get("status", "pending"),
+            "status": status,
             "kind_of_failure": content.get("kind_of_failure"),
             "message": content.get("message"),
             "attempts": content.get("attempts", 0),
@@ -85,7 +92,7 @@ class CellFolder:
 
     def finish(self, cell: Cell) -> None:
         """Marks the cell as done. Everything else must be on disk by now."""
-        self._write(cell.to_json(), "done", self.state()["attempts"])
+        self._write(cell.to_json(), "done", self.state()["attempts"], outcome=self._outcome())
 
     def fail(self, cell: Cell, kind: str, message: str) -> None:
         """Records why the cell failed: the error's name and its message in one line."""
@@ -99,6 +106,7 @@ class CellFolder:
         attempts: int,
         kind: str | None = None,
         message: str | None = None,
+        outcome: dict[str, str] | None = None,
     ) -> None:
         content = {
             "version": 1,
@@ -107,9 +115,15 @@ class CellFolder:
             "kind_of_failure": kind,
             "message": message,
             "attempts": attempts,
+            "outcome": outcome,
             "cell": identity,
         }
         write_json(self.path / "cell.json", content)
+
+    def _outcome(self) -> dict[str, str]:
+        """Checksums of what the tables are made from."""
+        files = [self.path / name for name in OUTCOME]
+        return {file.name: checksum(file) for file in files if file.is_file()}
 
 
 def cell_folder(run: Path, key: str) -> CellFolder:
@@ -132,7 +146,6 @@ class Run:
     def open(path: Path | str) -> Run:
         """The run in the folder `path`; UserError when it holds none."""
         folder = Path(path)
-        plan = read_json(folder / "plan.json")
         try:
             text = (folder / "config.toml").read_text(encoding="utf-8")
         except OSError as error:
@@ -140,14 +153,19 @@ class Run:
                 f"{folder} holds no run (config.toml: {error.strerror}); "
                 "give the folder that `tbbench run` printed, such as runs/quickstart"
             ) from error
-        if plan is None:
-            raise UserError(f"{folder}/plan.json is missing; start the run again to rebuild it")
+        try:
+            planned = tuple(Cell.from_json(c) for c in read_record(folder / "plan.json")["cells"])
+        except (KeyError, TypeError) as error:
+            raise UserError(
+                f"{folder}/plan.json is missing, damaged or of another version; "
+                "start the run again with `tbbench run` to rebuild it"
+            ) from error
         return Run(
             path=folder,
             config=parse_config(text, str(folder / "config.toml")),
-            environment=read_json(folder / "environment.json") or {},
-            about=read_json(folder / "run.json") or {},
-            planned=tuple(Cell.from_json(cell) for cell in plan["cells"]),
+            environment=read_record(folder / "environment.json"),
+            about=read_record(folder / "run.json"),
+            planned=planned,
         )
 
     def folder(self, cell_key: str) -> CellFolder:
@@ -197,6 +215,5 @@ def write_plan(run: Path, cells: Sequence[Cell], resolved: dict[str, Any]) -> No
 
 def read_resolved(run: Path) -> dict[str, Any]:
     """What an earlier plan of this run found out; empty for a new run."""
-    plan = read_json(run / "plan.json") or {}
-    resolved: dict[str, Any] = plan.get("resolved", {})
+    resolved: dict[str, Any] = read_record(run / "plan.json").get("resolved", {})
     return resolved

@@ -80,6 +80,8 @@ def test_a_cell_leaves_everything_the_store_promises(
     assert costs["train", "steps"] == 2
     size = sum(f.stat().st_size for f in folder.checkpoint.rglob("*") if f.is_file())
     assert costs["save", "checkpoint_bytes"] == size > 0
+    readable = (folder.path / "scores.parquet").stat().st_mode
+    assert {f.stat().st_mode for f in folder.checkpoint.rglob("*.safetensors")} == {readable}
     scores = pd.read_parquet(folder.path / "scores.parquet")
     fidelity = scores[(scores.metric == "fidelity") & (scores.reference == "unseen")]
     assert set(fidelity.image) == {f"cells/{cell.key}/images/{n}" for n in pictures(folder)}
@@ -183,6 +185,17 @@ def test_an_error_is_recorded_in_one_line_and_tried_again(
         "message": None,
         "attempts": 2,
     }
+
+
+def test_a_method_that_makes_too_few_pictures_is_named(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cell,) = plan(small(methods=[{"name": "copy"}]))
+    kind = type(get_method("copy"))
+    make = kind.images
+    monkeypatch.setattr(kind, "images", lambda *given: make(*given)[1:])
+    assert not run_cell(tmp_path, cell, Circumstances())
+    assert cell_folder(tmp_path, cell.key).state()["message"] == "copy made 3 pictures of 4"
 
 
 def test_what_ran_before_does_not_matter(small: Small, tmp_path: Path) -> None:

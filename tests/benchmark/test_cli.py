@@ -43,6 +43,7 @@ def test_every_command_has_an_example(command: list[str]) -> None:
         (["run", "quickstart", "--set", "training.stepz=3"], "did you mean 'training.steps'?"),
         (["run", "quickstart", "--device", "gpu"], "execution.device: expected auto, cpu"),
         (["report", "nowhere"], "nowhere holds no run"),
+        (["run", "quickstart", "--out", "/dev/null/run"], "Not a directory: '/dev/null/run"),
         (["data", "check", "dreambnch"], "did you mean 'dreambench'?"),
         (["data", "check", "toyworld"], "the toy world is drawn and needs no photos"),
     ],

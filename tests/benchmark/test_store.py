@@ -52,7 +52,7 @@ def test_tables_do_not_depend_on_the_order_of_the_work(run: Run) -> None:
         assert collect(run)
         done.append(tables(run))
         shutil.rmtree(run.path / "cells")
-        (run.path / ".collected").unlink()
+        (run.path / ".collected.json").unlink()
     assert done[0] == done[1]
     assert set(done[0]) == {"results.parquet", "costs.parquet", "cells.parquet"}
 
@@ -88,6 +88,49 @@ def test_collecting_again_is_cheap_until_a_cell_changes(run: Run) -> None:
     assert collect(run)
     (run.path / "costs.parquet").unlink()
     assert collect(run)
+
+
+def test_damaged_tables_are_made_again(run: Run) -> None:
+    finish(run.path, run.planned[0], 1.0)
+    collect(run)
+    whole = tables(run)
+    (run.path / "results.parquet").write_bytes(whole["results.parquet"][:50])
+    assert collect(run)
+    assert tables(run) == whole
+
+
+@pytest.mark.parametrize("name", ["scores.parquet", "cost.json", "cell.json"])
+@pytest.mark.parametrize("content", [None, b"[]"])
+def test_a_cell_whose_outcome_is_damaged_is_not_done(
+    run: Run, name: str, content: bytes | None
+) -> None:
+    for cell in run.planned[:2]:
+        finish(run.path, cell, 1.0)
+    folder = cell_folder(run.path, run.planned[0].key)
+    assert folder.done()
+    if content is None:
+        (folder.path / name).unlink()
+    else:
+        (folder.path / name).write_bytes(content)
+    assert not folder.done()
+    assert folder.state()["status"] == "pending"
+    collect(run)
+    assert set(run.results().method) == {run.planned[1].method}
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"cells": [{"method": "base"}]}'])
+def test_a_damaged_plan_is_one_line(run: Run, content: str) -> None:
+    (run.path / "plan.json").write_text(content)
+    with pytest.raises(UserError, match="damaged or of another version; start the run again"):
+        Run.open(run.path)
+
+
+def test_a_run_is_described_anew_when_its_title_changes(run: Run, small: Small) -> None:
+    config = small(subjects=["spotted_dog", "rain_boot"])
+    assert not describe_run(config, run.path, plan(config), {})
+    renamed = config.model_copy(update={"title": "Another"})
+    assert describe_run(renamed, run.path, plan(config), {})
+    assert Run.open(run.path).about["title"] == "Another"
 
 
 def test_a_run_without_scores_has_empty_tables(run: Run) -> None:

@@ -138,10 +138,10 @@ def test_a_run_with_one_seed_and_no_alignment_says_why_there_is_no_scatter(tmp_p
     ]
     run = make_run(tmp_path / "run", cells)
     for made in cells:
-        path = run.folder(made.key).path / "scores.parquet"
-        scores = pd.read_parquet(path)
-        scores[scores["metric"] == "fidelity"].to_parquet(path)
-    (run.path / ".collected").unlink()
+        folder = run.folder(made.key)
+        scores = pd.read_parquet(folder.path / "scores.parquet")
+        scores[scores["metric"] == "fidelity"].to_parquet(folder.path / "scores.parquet")
+        folder.finish(made)
     collect(run)
     index = reports.render(run)
     page = Page(index.read_text(encoding="utf-8"))
