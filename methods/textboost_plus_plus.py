@@ -37,5 +37,5 @@ class TextBoostPlusPlus(TextBoostV2):
     # SDXL is not among them: the paper defines the adapters for one text encoder.
     presets: ClassVar[dict[str, dict[str, object]]] = {
         "paper": {},
-        "toy": {**TextBoostV2.presets["toy"], "steps": 80},
+        "toy": {**TextBoostV2.presets["toy"], "steps": 80, "learning_rate": 1e-3},
     }
