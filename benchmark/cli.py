@@ -13,6 +13,8 @@ from benchmark.errors import UserError, plugin_code
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from benchmark.embedding_cache import Info
+
 FAILED, USER_MISTAKE, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
@@ -26,6 +28,8 @@ app = typer.Typer(
 )
 data = typer.Typer(help="Get and check the photos of a data set.", no_args_is_help=True)
 app.add_typer(data, name="data")
+cache = typer.Typer(help="Look at or shrink the cache of embeddings.", no_args_is_help=True)
+app.add_typer(cache, name="cache")
 
 
 def _version(wanted: bool) -> None:
@@ -207,6 +211,30 @@ def check(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]
     if problems:
         raise typer.Exit(FAILED)
     console.print(f"all photos in {dataset.root} are as recorded", highlight=False, soft_wrap=True)
+
+
+@cache.command(epilog="Example:  tbbench cache info")
+def info() -> None:
+    """Where the cache of embeddings lies, how much it holds and how much it may hold."""
+    from benchmark.embedding_cache import open_cache
+
+    _print_cache(open_cache().info())
+
+
+@cache.command(epilog="Examples:  tbbench cache prune --megabytes 500  |  tbbench cache prune")
+def prune(
+    megabytes: Annotated[float, typer.Option(min=0, help="What may stay; 0 empties it.")] = 0,
+) -> None:
+    """Drop the embeddings that were not used for longest. They are computed again when needed."""
+    from benchmark.embedding_cache import open_cache
+
+    _print_cache(open_cache().prune(int(megabytes * 1_000_000)))
+
+
+def _print_cache(info: Info) -> None:
+    limit = f"at most {info.limit / 1e6:,.0f} MB" if info.limit else "turned off"
+    held = f"{info.embeddings:,} embeddings, {info.bytes / 1e6:,.1f} MB"
+    typer.echo(f"{info.file}: {held}; {limit}")
 
 
 def _show(path: Path, console: Console, fresh: bool, out: Path | None = None) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from benchmark.atomic import digest
 from benchmark.backbones import Backbone, open_backbone
 from benchmark.config import MethodEntry, RunConfig
-from benchmark.encoder_revision import encoder_revision
+from benchmark.encoder_sources import encoder_revision, source_of, text_encoder_names
 from benchmark.errors import UserError, plugin_code
 from benchmark.method_settings import method_settings
 from benchmark.subjects import Dataset, Prompt, SubjectFacts, open_dataset, unknown
@@ -254,17 +254,17 @@ def _held_out(facts: SubjectFacts, training: Sequence[str]) -> dict[str, str]:
 
 def _scoring(config: RunConfig) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     from benchmark.metrics import metric_names, metric_version
-    from benchmark.metrics.encoders import encoder_names, text_encoder_names
 
     chosen = config.scoring
-    for kind, names, known in (
-        ("metric", chosen.metrics, metric_names()),
-        ("image encoder", chosen.image_encoders, encoder_names()),
-        ("text encoder", chosen.text_encoders, text_encoder_names()),
-    ):
-        for name in names:
-            if name not in known:
-                raise UserError(unknown(kind, name, known))
+    for name in chosen.metrics:
+        if name not in metric_names():
+            raise UserError(unknown("metric", name, metric_names()))
+    for name in chosen.text_encoders:
+        if not source_of(name).has_text:
+            raise UserError(
+                f"scoring.text_encoders: {name!r} knows no text; one of: "
+                f"{', '.join(text_encoder_names())}"
+            )
     images, texts = (
         {name: encoder_revision(name) for name in names}
         for names in (chosen.image_encoders, chosen.text_encoders)

@@ -1,10 +1,14 @@
-"""A backbone of random weights, for all tests that need a real pipeline."""
+"""For all tests: a backbone of random weights, and no cache of embeddings."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.tiny import build_tiny_pipeline
+
+# Nothing that a test scores may come from an earlier test, or from this user's own runs.
+os.environ["TBBENCH_EMBEDDINGS_MB"] = "0"
 
 
 @pytest.fixture(scope="session")

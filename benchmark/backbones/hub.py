@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -125,33 +127,44 @@ def fetch(name: str, repo: str, revision: str) -> Path:
     The configurations come first: a pipeline of another kind is refused before its gigabytes come.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.utils import logging as hub_logging
 
-    verbosity = hub_logging.get_verbosity()
-    # Without a network it warns of each of its retries; how they end is said in one line below.
-    hub_logging.set_verbosity(logging.ERROR)
     try:
-        cached = _cached(name, repo, revision)
-        if cached is not None:
-            _check(name, cached)
-            return cached
-        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=list(CONFIGS)))
-        pipeline_class(name, folder)
-        snapshot_download(repo, revision=folder.name, allow_patterns=list(FILES))
+        with quiet_hub():
+            cached = _cached(name, repo, revision)
+            if cached is not None:
+                _check(name, cached)
+                return cached
+            folder = Path(snapshot_download(repo, revision=revision, allow_patterns=list(CONFIGS)))
+            pipeline_class(name, folder)
+            snapshot_download(repo, revision=folder.name, allow_patterns=list(FILES))
     except UserError:
         raise
     except Exception as error:  # the hub library lets through what its HTTP client raises
-        raise UserError(_failure(name, repo, revision, error)) from error
-    finally:
-        hub_logging.set_verbosity(verbosity)
+        instead = "or give a local folder: --set backbone=/path"
+        raise UserError(
+            hub_failure(f"backbone {name!r}", repo, revision, error, instead)
+        ) from error
     check_complete(name, folder)
     _check(name, folder)
     return folder
 
 
+@contextmanager
+def quiet_hub() -> Iterator[None]:
+    """Without a network the hub library warns of each retry; `hub_failure` says how they ended."""
+    from huggingface_hub.utils import logging as hub_logging
+
+    verbosity = hub_logging.get_verbosity()
+    hub_logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        hub_logging.set_verbosity(verbosity)
+
+
 def _check(name: str, folder: Path) -> None:
     wanted = [file for file in files_under(folder) if any(fnmatch(file, one) for one in FILES)]
-    check_hub_files(name, folder, wanted)
+    check_hub_files(f"backbone {name!r}", folder, wanted)
 
 
 def _cached(name: str, repo: str, revision: str) -> Path | None:
@@ -171,8 +184,8 @@ def _cached(name: str, repo: str, revision: str) -> Path | None:
     return folder if is_there else None
 
 
-def _failure(name: str, repo: str, revision: str, error: Exception) -> str:
-    """One line on why the hub did not give the model, and what to do."""
+def hub_failure(what: str, repo: str, revision: str, error: Exception, instead: str) -> str:
+    """One line on why the hub did not give `what`, and what to do: that, or `instead`."""
     from huggingface_hub.constants import HF_HUB_OFFLINE
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -180,25 +193,24 @@ def _failure(name: str, repo: str, revision: str, error: Exception) -> str:
         RevisionNotFoundError,
     )
 
-    instead = "or give a local folder: --set backbone=/path"
     if isinstance(error, GatedRepoError):
         return (
-            f"backbone {name!r}: the hub gives {repo} only to those who accepted its terms; accept "
+            f"{what}: the hub gives {repo} only to those who accepted its terms; accept "
             f"them on https://huggingface.co/{repo} and set HF_TOKEN, {instead}"
         )
     if isinstance(error, RepositoryNotFoundError):
         return (
-            f"backbone {name!r}: the hub shows no repository {repo}; check the name, set HF_TOKEN "
+            f"{what}: the hub shows no repository {repo}; check the name, set HF_TOKEN "
             f"if it is private, {instead}"
         )
     if isinstance(error, RevisionNotFoundError):
         return (
-            f"backbone {name!r}: {repo} has no revision {revision!r}; name a commit, branch or tag "
+            f"{what}: {repo} has no revision {revision!r}; name a commit, branch or tag "
             f"of it, {instead}"
         )
     words = (str(error) or type(error).__name__).splitlines()[0].removeprefix("Got: ")
     reason = "HF_HUB_OFFLINE is set" if HF_HUB_OFFLINE else words[:200]
     return (
-        f"backbone {name!r} is not in the hub cache as a whole and the hub cannot be reached "
+        f"{what} is not in the hub cache as a whole and the hub cannot be reached "
         f"({reason}); run once with a network, {instead}"
     )

