@@ -67,6 +67,9 @@ def run(
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="How pictures are made and scored: see `tbbench protocols`.")
+    ] = None,
 ) -> None:
     """Train, generate and score what is missing of a run, then write its report.
 
@@ -82,7 +85,7 @@ def run(
         overrides.append(f"execution.workers={workers}")
     if device is not None:
         overrides.append(f'execution.device="{device}"')
-    config = load_config(name, overrides)
+    config = load_config(name, overrides, protocol)
     console = Console()
     folder = out or Path("runs") / config.name
     try:
@@ -176,6 +179,18 @@ def methods(
     console.print(f"Parameters on {title}, {note}.", style="dim", highlight=False)
     if broken:
         raise UserError("; ".join(broken))
+
+
+@app.command(epilog="Example:  tbbench run ablation --protocol textboost-v2")
+def protocols() -> None:
+    """List the protocols: how each makes and scores pictures, and what is not as published."""
+    from rich.console import Console
+
+    from benchmark.protocol_table import as_text
+
+    console = Console()
+    for line in as_text():
+        console.print(line, highlight=False)
 
 
 @data.command(epilog="Example:  tbbench data fetch dreambench")

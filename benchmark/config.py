@@ -20,11 +20,13 @@ from pydantic import (
 )
 
 from benchmark.errors import UserError
+from benchmark.protocols import apply_protocol, choose_protocol
 from benchmark.subjects import unknown
 from textboost.compute import ATTENTION, OPTIMIZERS, PRECISIONS
 
-SAMPLERS = ("dpm++", "ddim", "default")
-"""`dpm++` is DPM-Solver++ multistep, `default` the scheduler that the backbone ships with."""
+SAMPLERS = ("dpm++", "ddim", "ddim-eta1", "default")
+"""`dpm++` is DPM-Solver++ multistep, `ddim-eta1` DDIM with fresh noise at every step (eta 1), and
+`default` the scheduler that the backbone ships with."""
 
 
 def _file_name(value: str) -> str:
@@ -150,6 +152,8 @@ class RunConfig(Part):
 
     name: Annotated[str, AfterValidator(_file_name)]
     title: str
+    protocol: str | None = None
+    """One of `benchmark.protocols`, which fixes [generation] and [scoring]. None: as they say."""
     backbone: str = "toy"
     dataset: str = "toyworld"
     split: str = "n1"
@@ -174,11 +178,14 @@ def ready_runs() -> list[str]:
     )
 
 
-def load_config(source: str, overrides: Sequence[str] = ()) -> RunConfig:
+def load_config(
+    source: str, overrides: Sequence[str] = (), protocol: str | None = None
+) -> RunConfig:
     """The run called `source`: a ready run's name, or the path of a TOML file.
 
     `overrides` are `key=value` strings, as `--set` takes them: `training.steps=50`, or
-    `methods.textboost.steps=50` for one method's setting. UserError on anything not understood.
+    `methods.textboost.steps=50` for one method's setting. `protocol` puts the run under one, in
+    the place of what it says itself. UserError on anything not understood.
     """
     path = Path(source)
     if path.suffix == ".toml" or path.is_file():
@@ -195,17 +202,22 @@ def load_config(source: str, overrides: Sequence[str] = ()) -> RunConfig:
         text = (resources.files("benchmark") / "configs" / f"{source}.toml").read_text("utf-8")
     else:
         raise UserError(f"{unknown('run', source, ready_runs())}, or the path of a TOML file")
-    return parse_config(text, source, overrides)
+    return parse_config(text, source, overrides, protocol)
 
 
-def parse_config(text: str, source: str, overrides: Sequence[str] = ()) -> RunConfig:
+def parse_config(
+    text: str, source: str, overrides: Sequence[str] = (), protocol: str | None = None
+) -> RunConfig:
     """`text` as a run's configuration; `source` names it in error messages."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{source} is not valid TOML: {error}") from error
+    if protocol is not None:
+        choose_protocol(table, protocol)
     for override in overrides:
         apply_override(table, override)
+    apply_protocol(table, source)
     try:
         return RunConfig.model_validate(table)
     except ValidationError as error:

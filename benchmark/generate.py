@@ -56,6 +56,7 @@ def sample(
     noise = torch.cat([torch.randn(shape, generator=generator) for generator in generators])
     before = pipe.scheduler
     pipe.scheduler = make_sampler(before, sampling.sampler)
+    _, _, eta = sampling.sampler.partition("-eta")
     try:
         result = pipe(
             prompt=list(prompts),
@@ -64,6 +65,7 @@ def sample(
             num_inference_steps=sampling.steps,
             guidance_scale=sampling.guidance_scale,
             generator=generators,
+            eta=float(eta or 0),
             latents=noise.to(pipe.device, pipe.unet.dtype),
             output_type="np",
         )
@@ -83,7 +85,11 @@ def make_sampler(scheduler: Any, name: str) -> Any:
     """A fresh scheduler called `name`, with the noise schedule of the given one."""
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
-    kinds = {"dpm++": DPMSolverMultistepScheduler, "ddim": DDIMScheduler}
+    kinds = {
+        "dpm++": DPMSolverMultistepScheduler,
+        "ddim": DDIMScheduler,
+        "ddim-eta1": DDIMScheduler,
+    }
     kind = type(scheduler) if name == "default" else kinds[name]
     return kind.from_config(scheduler.config)
 

@@ -65,6 +65,7 @@ class Cell:
     image_encoders: Mapping[str, str]
     """Name -> revision."""
     text_encoders: Mapping[str, str]
+    protocol_name: str | None = None
     outcome_version: int = OUTCOME_VERSION
 
     @property
@@ -80,8 +81,8 @@ class Cell:
 
     @property
     def protocol(self) -> str:
-        """How the pictures were sampled, in one word of the result tables."""
-        return f"{self.sampler}/{self.steps}/{self.guidance_scale:g}"
+        """The protocol's name, or how the pictures were sampled, in one word of the tables."""
+        return self.protocol_name or f"{self.sampler}/{self.steps}/{self.guidance_scale:g}"
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -137,6 +138,7 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
             metrics=metrics,
             image_encoders=image_encoders,
             text_encoders=text_encoders,
+            protocol_name=config.protocol,
         )
         for train_seed in config.train_seeds
         for facts in subjects

@@ -13,6 +13,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from benchmark.metrics import directions
+from benchmark.protocols import (
+    as_published,
+    get_protocol,
+    protocol_names,
+    shown_directions,
+)
 from benchmark.stats import compare, summarise
 from reports.format import ARROWS
 
@@ -87,6 +93,7 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
     Columns: label, kind (see `KINDS`), `IDENTITY`, `COLUMN`, better, mean, low, high, subjects,
     scores, note, images (pictures that were scored, over all of the method's subjects).
     """
+    results = as_published(results)
     is_yardstick = results["metric"].isin(list(YARDSTICKS))
     scored = results[~is_yardstick]
     scored = scored.assign(label=labels(scored))
@@ -100,7 +107,9 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
     if not together:
         return table
     whole = pd.concat(together, ignore_index=True)
-    return _ordered(whole.assign(better=whole["metric"].map(directions())))
+    better = directions()
+    better |= {name: better[metric] for name, metric in shown_directions().items()}
+    return _ordered(whole.assign(better=whole["metric"].map(better)))
 
 
 def columns(table: pd.DataFrame) -> list[Column]:
@@ -181,12 +190,15 @@ def rivals(table: pd.DataFrame, column: Column) -> list[Score]:
 def headline(table: pd.DataFrame) -> list[Column]:
     """The columns a method is judged by: fidelity to held-out photos, and alignment.
 
-    Where every photo trains there are no held-out ones; then fidelity to the training photos.
+    Where every photo trains there are no held-out ones; then fidelity to the training photos, as
+    in a protocol that compares with those.
     """
     found = columns(table)
     fidelity = [column for column in found if column.metric == "fidelity"]
-    held_out = [column for column in fidelity if column.reference == "unseen"]
-    return (held_out or fidelity) + [column for column in found if column.metric == "alignment"]
+    named = set(table["protocol"].dropna()) & set(protocol_names())
+    wanted = {get_protocol(str(name)).headline for name in named} or {"unseen"}
+    judged = [column for column in fidelity if column.reference in wanted]
+    return (judged or fidelity) + [column for column in found if column.metric == "alignment"]
 
 
 def differences(results: pd.DataFrame, table: pd.DataFrame, baseline: str = "base") -> pd.DataFrame:
@@ -236,9 +248,14 @@ def _place(name: str | None, order: tuple[str, ...]) -> tuple[int, str]:
     return (order.index(name), "") if name in order else (len(order), name or "")
 
 
+def _first(table: pd.DataFrame) -> Column:
+    """The column that methods are sorted by."""
+    return (headline(table) or columns(table))[0]
+
+
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:
     """Methods from the best in the headline down, then controls, then real photos."""
-    first = {label: score.mean for label, score in values(table, columns(table)[0]).items()}
+    first = {label: score.mean for label, score in values(table, _first(table)).items()}
     place = pd.DataFrame(
         {
             "kind": table["kind"].map(KINDS.index),

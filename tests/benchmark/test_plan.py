@@ -8,7 +8,7 @@ import pytest
 
 import methods
 from benchmark.backbones import open_backbone
-from benchmark.config import RunConfig
+from benchmark.config import RunConfig, load_config, ready_runs
 from benchmark.errors import UserError
 from benchmark.plan import Cell, check_ready, plan
 
@@ -212,3 +212,11 @@ def test_a_method_that_does_not_load_is_one_line(
     monkeypatch.setattr(methods, "entry_points", lambda group: [entry])
     with pytest.raises(UserError, match=r"method 'mine' does not load: \w+Error: "):
         plan(small(methods=[{"name": "mine"}]))
+
+
+@pytest.mark.parametrize("name", ready_runs())
+def test_every_ready_run_can_be_planned(name: str) -> None:
+    """With the toy backbone in the place of those that are downloaded or built."""
+    config = load_config(name, ["backbone=toy"])
+    cells = plan(config)
+    assert {cell.method for cell in cells} == {entry.name for entry in config.methods}
