@@ -5,15 +5,24 @@ Scores are first averaged within a subject (over generation seeds, then prompts,
 seeds), so that every subject weighs the same however many photos or images it has; methods are
 compared by differences within subjects.
 
-Intervals are 95% percentile bootstrap intervals over subjects, with the generation seeds of each
-prompt drawn again inside each drawn subject. They are given from `SUBJECTS_FOR_INTERVAL` subjects
-up, p-values from `SUBJECTS_FOR_P` up; below that the value stands alone, with a note.
+Intervals are 95% bootstrap intervals over subjects, with the generation seeds of each prompt drawn
+again inside each drawn subject. The plain percentile interval is too narrow for few subjects: in
+simulated studies it covered the truth in 87% of the cases with 6 subjects and in 93% with 30. Ours
+is the expanded percentile interval (Hesterberg, The American Statistician 69(4), 2015), whose
+levels are moved outward by sqrt(n / (n - 1)) and Student's t for n - 1 degrees of freedom: 95% of
+the cases with both. Intervals are given from `SUBJECTS_FOR_INTERVAL` subjects up, p-values from
+`SUBJECTS_FOR_P` up; below that the value stands alone, with a note.
+
+A method lies `above` or `below` another when both say so: the interval of the paired difference
+excludes 0, and p is below 0.05 after Holm's correction over the whole table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +31,7 @@ from numpy.typing import NDArray
 
 RESAMPLES = 10_000
 LEVEL = 0.95
-SUBJECTS_FOR_INTERVAL = 3
+SUBJECTS_FOR_INTERVAL = 5
 SUBJECTS_FOR_P = 6
 SUBJECTS_FOR_EXACT_P = 12
 
@@ -77,8 +86,9 @@ def compare(
     `baseline` is one value of `column`; every other value is compared with it over the subjects
     that both have. Returns the columns `by`, `column`, and difference, low, high, above (share of
     subjects with a higher value than the baseline's, ties counting half), p (two-sided sign-flip
-    permutation), p_holm (corrected over the whole table), subjects and note. Both p are missing
-    below `SUBJECTS_FOR_P` subjects, the interval below `SUBJECTS_FOR_INTERVAL`.
+    permutation), p_holm (corrected over the whole table), verdict (`above`, `below` or
+    `not told apart`; missing where p is), subjects and note. Both p are missing below
+    `SUBJECTS_FOR_P` subjects, the interval below `SUBJECTS_FOR_INTERVAL`.
     """
     records: list[dict[str, object]] = []
     for keys, group in frame.groupby(list(by), dropna=False, sort=False):
@@ -115,8 +125,18 @@ def compare(
             )
     columns = [*by, column, "difference", "low", "high", "above", "p", "subjects", "note"]
     table = pd.DataFrame.from_records(records, columns=columns)
-    table.insert(columns.index("p") + 1, "p_holm", holm(table["p"].to_numpy(np.float64)))
+    after_p = columns.index("p") + 1
+    table.insert(after_p, "p_holm", holm(table["p"].to_numpy(np.float64)))
+    table.insert(after_p + 1, "verdict", _verdicts(table))
     return table
+
+
+def _verdicts(table: pd.DataFrame) -> pd.Series[str]:
+    sure = table["p_holm"] < 1 - LEVEL
+    verdict = pd.Series("not told apart", index=table.index, dtype="str")
+    verdict[sure & (table["low"] > 0)] = "above"
+    verdict[sure & (table["high"] < 0)] = "below"
+    return verdict.where(table["p_holm"].notna())
 
 
 def subject_means(frame: pd.DataFrame) -> dict[str, float]:
@@ -179,15 +199,33 @@ class _Nested:
     def draws(self, seed: int) -> Values:
         """[subjects, SEED_DRAWS] means, the seeds of every block drawn with replacement."""
         drawn = np.empty((len(self.subjects), SEED_DRAWS))
-        for subject in range(len(self.subjects)):
-            mine = self.owner == subject
-            starts, counts, share = self.starts[mine], self.counts[mine], self.share[mine]
-            # Blocks may differ in length: draw for the longest, weigh the surplus by 0.
-            weights = (np.arange(counts.max()) < counts[:, None]) * (share / counts)[:, None]
-            uniform = np.random.default_rng(seed).random((SEED_DRAWS, *weights.shape))
-            chosen = starts[:, None] + (uniform * counts[:, None]).astype(np.int64)
-            drawn[subject] = (self.values[chosen] * weights).sum(axis=(1, 2))
+        edges = np.searchsorted(self.owner, np.arange(len(self.subjects) + 1))
+        for subject, (first, last) in enumerate(pairwise(edges)):
+            counts, share = self.counts[first:last], self.share[first:last]
+            begin = self.starts[first]
+            values = self.values[begin : begin + counts.sum()]
+            weights = _draw_weights(tuple(counts.tolist()), tuple(share.tolist()), seed)
+            drawn[subject] = weights @ values
         return drawn
+
+
+@lru_cache(maxsize=64)
+def _draw_weights(counts: tuple[int, ...], share: tuple[float, ...], seed: int) -> Values:
+    """[SEED_DRAWS, values] of what each value of a subject weighs in each draw of its seeds.
+
+    Subjects of the same layout share them: which draw a resampled subject gets is drawn again.
+    """
+    lengths, weight = np.array(counts), np.array(share) / np.array(counts)
+    starts = np.cumsum(lengths) - lengths
+    total = int(lengths.sum())
+    # Blocks may differ in length: draw for the longest, weigh the surplus by 0.
+    taken = (np.arange(lengths.max()) < lengths[:, None]) * weight[:, None]
+    uniform = np.random.default_rng(seed).random((SEED_DRAWS, *taken.shape))
+    chosen = starts[:, None] + (uniform * lengths[:, None]).astype(np.int64)
+    place = np.arange(SEED_DRAWS)[:, None, None] * total + chosen
+    every = np.broadcast_to(taken, place.shape).ravel()
+    flat = np.bincount(place.ravel(), weights=every, minlength=SEED_DRAWS * total)
+    return flat.reshape(SEED_DRAWS, total)
 
 
 def _nested(group: pd.DataFrame) -> _Nested:
@@ -222,9 +260,18 @@ def _interval(draws: Values, resamples: int, seed: int) -> tuple[float, float]:
     random = np.random.default_rng(seed)
     chosen = random.integers(0, n, (resamples, n))
     means = draws[chosen, random.integers(0, inner, (resamples, n))].mean(axis=1)
-    tail = (1 - LEVEL) / 2
+    tail = expanded_tail(n)
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
+
+
+@cache
+def expanded_tail(n: int) -> float:
+    """Share of resamples beyond each end of the interval over n subjects; 0.025 for very many."""
+    from scipy.stats import norm, t
+
+    student = t.ppf((1 - LEVEL) / 2, n - 1)
+    return float(norm.cdf(np.sqrt(n / (n - 1)) * student))
 
 
 def _interval_note(subjects: int) -> str:

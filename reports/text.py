@@ -60,6 +60,9 @@ def differences_text(differences: pd.DataFrame) -> pd.DataFrame:
             "subjects above": [show.share(row["above"]) for row in rows],
             "p": [show.probability(row["p"]) for row in rows],
             "p (Holm)": [show.probability(row["p_holm"]) for row in rows],
+            "verdict": [
+                show.MISSING if pd.isna(row["verdict"]) else row["verdict"] for row in rows
+            ],
             "subjects": [str(row["subjects"]) for row in rows],
             "note": [row["note"] for row in rows],
         }

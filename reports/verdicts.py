@@ -98,13 +98,18 @@ def _against_base(differences: pd.DataFrame, column: Column) -> str:
     if differences.empty:
         return ""
     rows = differences[belongs(differences, column)]
-    if rows.empty or rows["low"].isna().any():
+    if rows.empty or rows["verdict"].isna().any():
         return ""
-    above, below = int((rows["low"] > 0).sum()), int((rows["high"] < 0).sum())
-    return (
+    above, below = (int((rows["verdict"] == word).sum()) for word in ("above", "below"))
+    beyond = int(((rows["low"] > 0) | (rows["high"] < 0)).sum())
+    sentence = (
         f"Paired with base by subject, {above} of {len(rows)} methods lie above it and {below} "
-        "below, with 95% intervals that exclude 0."
+        f"below (95% interval without 0, and p below 0.05 after correction for {len(differences)} "
+        "comparisons)"
     )
+    if beyond > above + below:
+        sentence += f"; by the interval alone it would be {beyond}"
+    return f"{sentence}."
 
 
 def _above(table: pd.DataFrame, column: Column, upper: str, lower: str) -> list[Check]:

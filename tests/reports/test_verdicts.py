@@ -30,7 +30,9 @@ def test_names_the_leader_its_interval_and_what_stands_beside_it(results, table)
     assert "6 subjects" in said[0]
     assert "oracle 0." in said[0]
     assert "real photos (seen to unseen) 0." in said[0]
-    assert "3 of 3 methods lie above it and 0 below" in said[0]
+    # With 6 subjects p is 1/32 at least, and 9 comparisons make 9/32 of it.
+    assert "0 of 3 methods lie above it and 0 below (95% interval without 0, and p below" in said[0]
+    assert "after correction for 9 comparisons); by the interval alone it would be 3." in said[0]
     assert "textboost is highest" in said[2]
 
 
@@ -42,10 +44,13 @@ def test_says_when_the_leaders_interval_overlaps_another(results):
 
 
 def test_says_when_methods_fall_below_base(results):
-    worse = change(results, "textboost", "alignment", 0.1)
+    twice = pd.concat([results, results.assign(subject=results["subject"] + "_again")])
+    worse = change(twice, "textboost", "alignment", 0.1)
     table = summary(worse)
     said = verdicts.verdicts(table, differences(worse, table))
+    assert "3 of 3 methods lie above it and 0 below (95% interval without 0" in said[0]
     assert "0 of 3 methods lie above it and 3 below" in said[2]
+    assert "by the interval alone" not in said[2]
 
 
 def test_a_method_that_lacks_subjects_is_not_ranked_and_said_so(results):
@@ -59,7 +64,7 @@ def test_a_method_that_lacks_subjects_is_not_ranked_and_said_so(results):
 def test_few_subjects_get_a_caution_and_no_interval(results):
     few = results[results["subject"].isin(["dog_a", "dog_b"])]
     table = summary(few)
-    assert "Interval not computed: 2 subjects, 3 needed." in verdicts.cautions(table)
+    assert "Interval not computed: 2 subjects, 5 needed." in verdicts.cautions(table)
     said = verdicts.verdicts(table, differences(few, table))
     assert "interval" not in said[0]
     assert "Paired" not in said[0]
