@@ -7,7 +7,8 @@ BIN := .venv/bin
 
 help:
 	@echo "make quickstart   install, run the benchmark on the embedded toy world, print the report"
-	@echo "make test         install, then lint, types and all tests"
+	@echo "make test         install, then lint, types and the tests"
+	@echo "make test LONG=1  the same with the studies that take minutes, as CI runs it"
 	@echo "make clean        remove .venv and caches; runs/ is kept"
 
 quickstart: .venv/.installed
@@ -17,7 +18,7 @@ test: .venv/.installed-test
 	@echo "== lint";   $(BIN)/ruff check .
 	@echo "== format"; $(BIN)/ruff format --check .
 	@echo "== types";  $(BIN)/mypy
-	@echo "== tests";  $(BIN)/pytest -q
+	@echo "== tests";  $(BIN)/pytest -q $(if $(LONG),,-m "not long")
 	@echo "== lint, format, types and tests: all good"
 
 $(BIN)/python:

@@ -1,9 +1,10 @@
-"""Embeddings that were computed before, by what was embedded and with what.
+"""Embeddings, and hashes of pictures, that were computed before.
 
 One SQLite file in the cache folder. A row's key hashes the content itself (pixels, or a text), the
 encoder, its weights, how pictures are prepared for it, the number format and the kind of device;
-never a file's name. Several processes may read and write at once. Beyond its limit, 2 GB or
-$TBBENCH_EMBEDDINGS_MB, what was not used for longest goes; 0 turns the cache off.
+never a file's name. The hash of a file's pixels is kept by the hash of its bytes, so that a file
+that was scored before need not be decoded. Several processes may read and write at once. Beyond its
+limit, 2 GB or $TBBENCH_EMBEDDINGS_MB, what was not used for longest goes; 0 turns the cache off.
 
 Nothing depends on the cache: a row that is damaged counts as missing, and a file that cannot be
 opened or written costs time, not a result.
@@ -21,17 +22,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-import numpy as np
+from typing import TypeVar
 
 from benchmark.errors import UserError
 from benchmark.paths import cache_root
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Row = NDArray[np.float32]
 
 T = TypeVar("T")
 
@@ -80,9 +74,9 @@ class EmbeddingCache:
         head = json.dumps([PREPARATION_VERSION, *about]).encode()
         return hashlib.sha256(b"%d " % len(head) + head + content).digest()
 
-    def read(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
-        """The rows that are there, by key."""
-        found: dict[bytes, Row] = {}
+    def read(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """What is there of it, by key."""
+        found: dict[bytes, bytes] = {}
         if not self.limit or not self.file.is_file():
             return found
         now = int(time.time())
@@ -96,7 +90,7 @@ class EmbeddingCache:
                     content, check = stored[:-_CHECK_BYTES], stored[-_CHECK_BYTES:]
                     if _check(key, content) != check:
                         continue
-                    found[key] = np.frombuffer(content, dtype="<f4").astype(np.float32)
+                    found[key] = content
                     if used < now - USED_STEP_SECONDS:
                         stale.append((now, key))
             database.executemany("update embeddings set used = ? where key = ?", stale)
@@ -104,15 +98,12 @@ class EmbeddingCache:
         self._transact(work)
         return found
 
-    def write(self, rows: Mapping[bytes, Row]) -> None:
-        """Keeps the rows, and drops others where the limit asks for it."""
-        if not self.limit or not rows:
+    def write(self, contents: Mapping[bytes, bytes]) -> None:
+        """Keeps the contents, and drops others where the limit asks for it."""
+        if not self.limit or not contents:
             return
         now = int(time.time())
-        records = []
-        for key, row in rows.items():
-            content = np.ascontiguousarray(row, dtype="<f4").tobytes()
-            records.append((key, content + _check(key, content), now))
+        records = [(key, kept + _check(key, kept), now) for key, kept in contents.items()]
 
         def work(database: sqlite3.Connection) -> None:
             database.executemany("insert or replace into embeddings values (?, ?, ?)", records)

@@ -225,7 +225,7 @@ def _draw_weights(counts: tuple[int, ...], share: tuple[float, ...], seed: int) 
     place = np.arange(SEED_DRAWS)[:, None, None] * total + chosen
     every = np.broadcast_to(taken, place.shape).ravel()
     flat = np.bincount(place.ravel(), weights=every, minlength=SEED_DRAWS * total)
-    return flat.reshape(SEED_DRAWS, total)
+    return flat.reshape(SEED_DRAWS, total).astype(np.float64)
 
 
 def _nested(group: pd.DataFrame) -> _Nested:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from benchmark.metrics import caveats
 from reports import format as show
 from reports.tables import Column, belongs, best, columns, headline, rivals, values
 
@@ -40,7 +41,10 @@ def cautions(table: pd.DataFrame) -> list[str]:
             f"{label} was scored on {n} of {most} subjects: its means are over fewer subjects than "
             "those of the rest, so it is neither ranked with them nor marked as best."
         )
-    found += sorted({f"{note[0].upper()}{note[1:]}." for note in scored["note"] if note})
+    known = caveats()
+    warnings = [known[metric] for metric in scored["metric"].unique() if metric in known]
+    notes = {*(note for note in scored["note"] if note), *warnings}
+    found += sorted(f"{note[0].upper()}{note[1:]}." for note in notes)
     return found
 
 

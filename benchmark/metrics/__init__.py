@@ -5,6 +5,7 @@ A metric's file holds
 - `KIND`: `"image"` when it needs image embeddings alone, `"text"` when it needs prompts as well;
 - `EMITS`: every value of the column `metric` it writes -> `"higher"` or `"lower"`, whichever is
   better, or `"reference"` for a yardstick such as the score of real photos;
+- `CAVEAT`, if it ranks wrongly where the truth is known: one sentence that reports repeat;
 - `score(evidence)`: a pure function that returns a frame with `SCORE_COLUMNS`.
 
 A package outside this project adds a metric through an entry point in the group
@@ -26,8 +27,8 @@ from methods.versions import version_of
 
 if TYPE_CHECKING:
     import pandas as pd
-    from PIL import Image
 
+    from benchmark.metrics.encoders import Picture
     from benchmark.metrics.evidence import Evidence
 
 ENTRY_POINTS = "textboost_bench.metrics"
@@ -76,12 +77,23 @@ def directions() -> dict[str, str]:
     return found
 
 
+def caveats() -> dict[str, str]:
+    """Every value of the column `metric` that comes with a warning -> the warning."""
+    found: dict[str, str] = {}
+    for module in _modules().values():
+        with nullcontext() if module.startswith(f"{__name__}.") else suppress(Exception):
+            metric = import_module(module)
+            if caveat := getattr(metric, "CAVEAT", ""):
+                found |= dict.fromkeys(metric.EMITS, caveat)
+    return found
+
+
 def score_images(
     rows: pd.DataFrame,
-    images: Sequence[Image.Image],
+    images: Sequence[Picture],
     prompts_text: Sequence[str],
-    seen: Sequence[Image.Image],
-    unseen: Sequence[Image.Image],
+    seen: Sequence[Picture],
+    unseen: Sequence[Picture],
     metrics: Sequence[str],
     image_encoders: Sequence[str],
     text_encoders: Sequence[str],
@@ -90,16 +102,16 @@ def score_images(
 ) -> pd.DataFrame:
     """Score the images of one cell with every metric and every encoder it can use.
 
-    `rows` describes the n images, in order: prompt_id, prompt, seed, image. `prompts_text` holds
-    for each image the prompt with the class noun alone, the text that alignment is measured
-    against. `seen` are the training photos, `unseen` the held-out ones, which may be none; a
+    `rows` describes the n images or files of images, in order: prompt_id, prompt, seed, image.
+    `prompts_text` holds for each the prompt with the class noun alone, the text that alignment is
+    measured against. `seen` are the training photos, `unseen` the held-out ones, perhaps none; a
     score without evidence has no row. Image metrics run once per image encoder, text metrics once
     per text encoder. Returns `SCORE_COLUMNS` and the column `encoder`. Raises UserError for an
     unknown metric or encoder, ValueError for lists of unlike length.
     """
     import pandas as pd
 
-    from benchmark.metrics.encoders import open_encoder
+    from benchmark.metrics.encoders import open_encoder, picture_digests
     from benchmark.metrics.evidence import SCORE_COLUMNS, collect
 
     if not len(rows) == len(images) == len(prompts_text):
@@ -108,6 +120,8 @@ def score_images(
         )
     modules = [get_metric(name) for name in metrics]
     wanted = {"image": list(image_encoders), "text": list(text_encoders)}
+    pictures = [*images, *seen, *unseen]
+    digests = dict(zip(map(id, pictures), picture_digests(pictures), strict=True))
     parts = []
     for name in dict.fromkeys([*image_encoders, *text_encoders]):
         due = [module for module in modules if name in wanted[module.KIND]]
@@ -122,6 +136,7 @@ def score_images(
             seen,
             unseen,
             batch_size,
+            digests,
         )
         parts += [module.score(evidence).assign(encoder=name) for module in due]
     filled = [part for part in parts if len(part)]

@@ -4,6 +4,10 @@ Mean cosine distance (1 - cosine, 0 to 2) over pairs of images of one subject an
 different seeds: the DIV score of DreamBooth (arXiv 2208.12242, section 4.3) with an image encoder
 in the place of LPIPS. One value per prompt. A prompt with a single seed has no pairs, and so no
 value: it is left out, never 0.
+
+It cannot tell variety from error: pictures of which some are right and some copy the training photo
+differ more than right ones alone, and noise differs most. On the toy world it ranks mixtures with
+copies wrongly (docs/meta-evaluation.md).
 """
 
 from __future__ import annotations
@@ -15,6 +19,10 @@ from benchmark.metrics.evidence import Evidence, scores
 
 KIND = "image"
 EMITS = {"diversity": "higher"}
+CAVEAT = (
+    "diversity cannot tell variety from error: on the toy world it ranks right pictures mixed with "
+    "copies or with noise above right pictures alone; read it beside alignment and fidelity"
+)
 
 
 def score(evidence: Evidence) -> pd.DataFrame:

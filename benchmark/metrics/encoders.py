@@ -8,9 +8,11 @@ What was embedded before is taken from the cache, see `benchmark.embedding_cache
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
     from benchmark.metrics.evidence import Rows
 
+Picture = Image.Image | Path
+"""A picture, or the file that holds it."""
 RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 DTYPE = "float32"
 """Of weights and of everything computed from them."""
@@ -76,15 +80,27 @@ class Encoder:
         """Whether `texts` works."""
         return self.embed_texts is not None
 
-    def images(self, images: Sequence[Image.Image], batch_size: int = 32) -> Rows:
-        """Embeddings [n, d] of images of any size and mode."""
+    def images(
+        self,
+        images: Sequence[Picture],
+        batch_size: int = 32,
+        digests: Sequence[bytes] | None = None,
+    ) -> Rows:
+        """Embeddings [n, d] of images of any size and mode; files are read when their turn comes.
+
+        `digests` are the images' own by `picture_digests`, for whoever has them already.
+        """
         import torch
 
         def embed(chosen: Sequence[int]) -> torch.Tensor:
-            pixels = torch.from_numpy(np.stack([self.prepare(images[index]) for index in chosen]))
+            pixels = torch.from_numpy(
+                np.stack([self.prepare(decoded(images[index])) for index in chosen])
+            )
             return self.embed_images(pixels.to(self.device))
 
-        return self._rows("image", [picture_bytes(image) for image in images], embed, batch_size)
+        if digests is None:
+            digests = picture_digests(images)
+        return self._rows("image", digests, embed, batch_size)
 
     def texts(self, texts: Sequence[str], batch_size: int = 32) -> Rows:
         """Embeddings [n, d] of texts; UserError for an encoder that knows images alone."""
@@ -118,20 +134,50 @@ class Encoder:
             self.device.split(":")[0],
         ]
         keys = [EmbeddingCache.key(about, content) for content in contents]
-        known = cache.read(keys)
+        known = {key: np.frombuffer(kept, "<f4") for key, kept in cache.read(keys).items()}
         first = {key: index for index, key in reversed(list(enumerate(keys))) if key not in known}
         missing = sorted(first.values())
         made = _in_batches(missing, batch_size, embed)
         fresh = {keys[index]: row for index, row in zip(missing, made, strict=True)}
-        cache.write(fresh)
+        cache.write({key: row.astype("<f4").tobytes() for key, row in fresh.items()})
         rows = known | fresh
         return np.stack([rows[key] for key in keys]) if keys else np.zeros((0, 0), np.float32)
 
 
-def picture_bytes(image: Image.Image) -> bytes:
-    """Everything of a picture that an encoder can see: its pixels, upright, and their layout."""
-    upright = ImageOps.exif_transpose(image).convert("RGB")
-    return b"%d %d " % upright.size + upright.tobytes()
+def picture_digests(pictures: Sequence[Picture]) -> list[bytes]:
+    """Hash of everything an encoder can see of each picture: its upright pixels and their layout.
+
+    A file whose bytes were hashed before is not decoded again: they decide its pixels.
+    """
+    cache = open_cache()
+    files = {
+        index: EmbeddingCache.key(["file"], picture.read_bytes())
+        for index, picture in enumerate(pictures)
+        if isinstance(picture, Path)
+    }
+    known = cache.read(list(files.values()))
+    digests = []
+    fresh = {}
+    for index, picture in enumerate(pictures):
+        digest = known.get(files[index]) if index in files else None
+        if digest is None:
+            upright = ImageOps.exif_transpose(decoded(picture)).convert("RGB")
+            layout = b"%d %d " % upright.size
+            digest = hashlib.sha256(layout + upright.tobytes()).digest()
+            if index in files:
+                fresh[files[index]] = digest
+        digests.append(digest)
+    cache.write(fresh)
+    return digests
+
+
+def decoded(picture: Picture) -> Image.Image:
+    """The picture itself, read from its file where it is one."""
+    if isinstance(picture, Image.Image):
+        return picture
+    with Image.open(picture) as opened:
+        opened.load()
+        return opened
 
 
 @lru_cache(maxsize=8)

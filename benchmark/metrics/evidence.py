@@ -11,9 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from benchmark.metrics.encoders import Encoder
+    from benchmark.metrics.encoders import Encoder, Picture
 
 IMAGE_COLUMNS = ["prompt_id", "prompt", "seed", "image"]
 SCORE_COLUMNS = [*IMAGE_COLUMNS, "metric", "reference", "value"]
@@ -45,13 +43,21 @@ class Evidence:
 def collect(
     encoder: Encoder,
     rows: pd.DataFrame,
-    images: Sequence[Image.Image],
+    images: Sequence[Picture],
     prompts_text: Sequence[str] | None,
-    seen: Sequence[Image.Image],
-    unseen: Sequence[Image.Image],
+    seen: Sequence[Picture],
+    unseen: Sequence[Picture],
     batch_size: int,
+    digests: Mapping[int, bytes],
 ) -> Evidence:
-    """Embed a cell. Prompts that repeat are embedded once."""
+    """Embed a cell. Prompts that repeat are embedded once.
+
+    `digests` holds each picture's `encoders.picture_digests` entry by the picture's `id`.
+    """
+
+    def embed(pictures: Sequence[Picture]) -> Rows:
+        return encoder.images(pictures, batch_size, [digests[id(one)] for one in pictures])
+
     texts = None
     if prompts_text is not None:
         distinct = list(dict.fromkeys(prompts_text))
@@ -59,9 +65,9 @@ def collect(
         texts = encoder.texts(distinct, batch_size)[[place[text] for text in prompts_text]]
     return Evidence(
         rows=rows[IMAGE_COLUMNS].reset_index(drop=True),
-        generated=encoder.images(images, batch_size),
-        seen=encoder.images(seen, batch_size),
-        unseen=encoder.images(unseen, batch_size),
+        generated=embed(images),
+        seen=embed(seen),
+        unseen=embed(unseen),
         texts=texts,
     )
 

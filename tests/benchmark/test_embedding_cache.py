@@ -1,7 +1,8 @@
 """The cache of embeddings: what is found again, what never is, and what happens to a broken one."""
 
-import multiprocessing
 import sqlite3
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -28,15 +29,14 @@ def key(number):
 
 
 def row(number, width=16):
-    return np.random.default_rng(number).normal(size=width).astype(np.float32)
+    return np.random.default_rng(number).normal(size=width).astype(np.float32).tobytes()
 
 
 def test_rows_come_back_bit_for_bit(cache):
     rows = {key(n): row(n) for n in range(1200)}
     cache.write(rows)
     found = cache.read([*rows, key(5000)])
-    assert found.keys() == rows.keys()
-    assert all(np.array_equal(found[k], rows[k]) for k in rows)
+    assert found == rows
     assert cache.info().embeddings == 1200
 
 
@@ -103,6 +103,20 @@ def test_texts_are_kept_apart_from_pictures(counted):
     first = encoder().texts(["a dog", "a"])
     np.testing.assert_array_equal(encoder().texts(["a", "a dog"]), first[[1, 0]])
     assert open_cache().info().embeddings == 2
+
+
+def test_a_file_that_was_scored_before_is_not_decoded_again(counted, tmp_path, monkeypatch):
+    encoder, seen = counted
+    file = tmp_path / "a.png"
+    picture(0).save(file)
+    first = encoder().images([file])
+    np.testing.assert_array_equal(first, encoder().images([picture(0)]))
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "open", None)  # calling it would fail
+        np.testing.assert_array_equal(encoder().images([file]), first)
+    picture(1).save(file)
+    np.testing.assert_array_equal(encoder().images([file]), encoder().images([picture(1)]))
+    assert sum(seen) == 2
 
 
 def test_zero_megabytes_turn_it_off(counted, monkeypatch):
@@ -174,24 +188,25 @@ def test_a_folder_that_cannot_be_made_costs_no_result(tmp_path, caplog):
     assert "not used" in caplog.text
 
 
-def _write_many(file, start):
-    cache = EmbeddingCache(file, 10_000_000)
-    for number in range(start, start + 50):
-        cache.write({key(number): row(number)})
-        cache.read([key(start)])
+WRITER = """
+import sys
+from pathlib import Path
+from benchmark.embedding_cache import EmbeddingCache
+cache = EmbeddingCache(Path(sys.argv[1]), 10_000_000)
+for number in range(int(sys.argv[2]), int(sys.argv[2]) + 50):
+    key = EmbeddingCache.key(["image", "net"], b"%d" % number)
+    cache.write({key: b"%d" % number})
+    assert cache.read([key]) == {key: b"%d" % number}
+"""
 
 
 def test_several_processes_write_at_once(cache):
-    context = multiprocessing.get_context("spawn")
     starts = (0, 25, 100)
-    workers = [context.Process(target=_write_many, args=(cache.file, start)) for start in starts]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
-    wanted = {key(n) for start in starts for n in range(start, start + 50)}
-    assert set(cache.read(list(wanted))) == wanted
+    command = [sys.executable, "-c", WRITER, str(cache.file)]
+    workers = [subprocess.Popen([*command, str(start)]) for start in starts]
+    assert [worker.wait(60) for worker in workers] == [0, 0, 0]
+    wanted = {n for start in starts for n in range(start, start + 50)}
+    assert cache.read([key(n) for n in wanted]) == {key(n): b"%d" % n for n in wanted}
 
 
 def test_the_commands_show_and_empty_it(counted):

@@ -31,7 +31,7 @@ from methods import get_method, method_names
 from textboost.conditioning import encode
 from textboost.loop import Latents, denoising_error, noise_scheduler
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 METHODS = [name for name in method_names() if get_method(name).trains]
 # As the ready run but for fewer pictures and one encoder: training is what takes the time.

@@ -6,7 +6,7 @@ import pytest
 
 from benchmark import stats
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 PROMPTS, SEEDS = 2, 3
 

@@ -57,7 +57,7 @@ def test_a_method_that_lacks_subjects_is_not_ranked_and_said_so(results):
     lost = (results["method"] == "dreambooth") & (results["subject"] == "dog_a")
     table = summary(results[~lost])
     assert "textboost is highest of 2 methods" in verdicts.verdicts(table, pd.DataFrame())[0]
-    (caution,) = verdicts.cautions(table)
+    caution = verdicts.cautions(table)[0]
     assert caution.startswith("dreambooth was scored on 5 of 6 subjects")
 
 
@@ -110,3 +110,10 @@ def test_a_control_out_of_rank_is_reported(results, method, metric, value, refer
 def test_checks_need_both_sides(results):
     table = summary(results[results["method"].isin(["textboost", "dreambooth"])])
     assert verdicts.control_checks(table) == []
+
+
+def test_a_metric_that_ranks_wrongly_says_so_where_it_is_shown(table):
+    (said,) = [one for one in verdicts.cautions(table) if one.startswith("Diversity")]
+    assert "cannot tell variety from error" in said
+    without = table[table["metric"] != "diversity"]
+    assert not any(one.startswith("Diversity") for one in verdicts.cautions(without))

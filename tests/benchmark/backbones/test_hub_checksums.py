@@ -42,7 +42,7 @@ def test_whole_files_pass_and_are_read_once(
 def test_a_damaged_file_is_named(snapshot: Path, file: str) -> None:
     check_hub_files("mine", snapshot, FILES)
     (snapshot / file).resolve().write_bytes(b"broken")
-    with pytest.raises(UserError, match=f"'mine': {file} is not what the hub says it is; delete"):
+    with pytest.raises(UserError, match=f"mine: {file} is not what the hub says it is; delete"):
         check_hub_files("mine", snapshot, FILES)
 
 

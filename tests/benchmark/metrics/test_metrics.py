@@ -23,7 +23,7 @@ class ColourEncoder:
     def __init__(self):
         self.texts_seen = []
 
-    def images(self, images, batch_size):
+    def images(self, images, batch_size, digests):
         if not images:
             return np.zeros((0, 0), dtype=np.float32)
         rows = np.array([np.asarray(i, dtype=np.float64).mean(axis=(0, 1)) for i in images])
