@@ -11,6 +11,7 @@ from PIL import Image, PngImagePlugin
 from benchmark.atomic import write_bytes
 from benchmark.plan import Cell
 from benchmark.subjects import open_dataset
+from benchmark.together import subject_together
 
 THUMBNAIL = 256
 """Longest side of a photo in the report, in pixels."""
@@ -43,7 +44,7 @@ def write_thumbnails(run: Path, cells: Sequence[Cell]) -> None:
     for cell in {cell.subject: cell for cell in cells}.values():
         folder = run / "photos" / cell.subject
         wanted = {
-            folder / f"{kind}-{Path(name).stem}.png": name
+            folder / thumbnail_name(kind, name): name
             for kind, names in (("seen", cell.seen), ("unseen", cell.unseen))
             for name in names
         }
@@ -57,9 +58,14 @@ def write_thumbnails(run: Path, cells: Sequence[Cell]) -> None:
         }
         if not missing:
             continue
-        subject = open_dataset(cell.dataset).subject(cell.subject)
+        subject = subject_together(open_dataset(cell.dataset), cell.subject)
         for path, name in missing.items():
             write_picture(path, thumbnail(subject.photo(name).load()), checksums[name], {})
+
+
+def thumbnail_name(kind: str, photo: str) -> str:
+    """File name of a photo's small copy; `photo` may be "dog6/05.jpg", of several subjects."""
+    return f"{kind}-{Path(photo.replace('/', '-')).stem}.png"
 
 
 def thumbnail(photo: Image.Image) -> Image.Image:

@@ -104,7 +104,7 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
     dataset = open_dataset(config.dataset)
     split = _split(config, dataset)
     subjects = [facts_together(dataset, name) for name in _subject_names(config, dataset, split)]
-    metrics, image_encoders, text_encoders = _scoring(config)
+    metrics, image_encoders, text_encoders = scoring_versions(config)
     methods = [_method(entry, config, resolved) for entry in _distinct(config.methods)]
     prompts = {live: _prompts(config, dataset, live) for live in {s.live for s in subjects}}
     compute = config.training.model_dump(exclude={"steps", "resolution"})
@@ -254,7 +254,11 @@ def _held_out(facts: SubjectFacts, training: Sequence[str]) -> dict[str, str]:
     return {name: sha for name, sha in facts.checksums.items() if sha not in taken}
 
 
-def _scoring(config: RunConfig) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+def scoring_versions(config: RunConfig) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Metrics, image encoders and text encoders of a run: name -> version or revision.
+
+    UserError for a name that does not exist, or an encoder whose weights cannot be had.
+    """
     from benchmark.metrics import metric_names, metric_version
 
     chosen = config.scoring

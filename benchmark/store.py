@@ -139,7 +139,7 @@ class Run:
     config: RunConfig
     environment: dict[str, Any]
     about: dict[str, Any]
-    """run.json: title, backbone_note, versions."""
+    """run.json: title, backbone_note, versions, and warnings that the report shows."""
     planned: tuple[Cell, ...]
 
     @staticmethod

@@ -51,6 +51,7 @@ def _page(run: Run, contents: Contents) -> dict[str, Any]:
     return {
         "title": run.about.get("title") or run.config.title,
         "note": run.about.get("backbone_note", ""),
+        "warnings": list(run.about.get("warnings") or []),
         "facts": _facts(run, cells),
         "unfinished": sum(cell["status"] == "pending" for cell in cells),
         "planned": len(cells),

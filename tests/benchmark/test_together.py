@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from benchmark.cell import Circumstances, run_cell, set_up
-from benchmark.config import RunConfig
+from benchmark.config import RunConfig, load_config
 from benchmark.errors import UserError
+from benchmark.pictures import write_thumbnails
 from benchmark.plan import Cell, plan
 from benchmark.store import cell_folder
+from benchmark.toyworld.dataset import ToyWorld
 
 Small = Callable[..., RunConfig]
 PAIR = "spotted_dog+rain_boot"
@@ -59,3 +61,14 @@ def test_methods_of_one_subject_and_unknown_parts_are_refused(small: Small) -> N
         pair_cell(small, methods=[{"name": "dreambooth", "preset": "toy"}])
     with pytest.raises(UserError, match="unknown subject 'rain_bot'"):
         plan(small(subjects=["spotted_dog+rain_bot"]))
+
+
+def test_thumbnails_show_the_photos_of_both(tmp_path: Path) -> None:
+    """Photos of two subjects share their names: "00.png" of each has a copy of its own."""
+    names = ["spotted_dog", "tiger_cat"]
+    config = load_config("toy-pairs", [f'subjects=["{"+".join(names)}"]'])
+    write_thumbnails(tmp_path, plan(config))
+    (folder,) = (tmp_path / "photos").iterdir()
+    written = {path.name for path in folder.iterdir()}
+    assert {f"seen-{name}-00.png" for name in names} <= written
+    assert len(written) == sum(len(ToyWorld().facts(name).checksums) for name in names)

@@ -1,0 +1,199 @@
+"""Cells of pictures that were made elsewhere: their keys, and the scoring of one."""
+
+from __future__ import annotations
+
+import io
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmark.any_pictures.picture_files import open_picture
+from benchmark.any_pictures.records import Batch
+from benchmark.atomic import digest, write_bytes, write_json
+from benchmark.pictures import read_picture, thumbnail, thumbnail_name, write_picture
+from benchmark.plan import Cell
+from benchmark.store import CellFolder, cell_folder
+from benchmark.subjects import Prompt
+
+UNKNOWN = "unknown"
+"""Stands where nothing is known of how pictures were made."""
+
+Versions = tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]]
+"""Metrics, image encoders, text encoders: name -> version, as in `Cell`."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A batch and the cell that it becomes."""
+
+    cell: Cell
+    batch: Batch
+    checksums: Mapping[tuple[str, int], str]
+    """(prompt id, seed) -> SHA-256 of the picture's file."""
+
+
+def make_work(
+    batches: Sequence[Batch], checksums: Mapping[Path, str], versions: Versions
+) -> list[Work]:
+    """The cell of every batch.
+
+    The files' checksums are part of a cell's key, in the place of the code that made them: changed
+    pictures are another cell. All cells of a subject name the same prompts and all cells the same
+    seeds, those that any of them has.
+    """
+    seeds = sorted({seed for batch in batches for _, seed in batch.pictures})
+    present: dict[str, set[str]] = {}
+    for batch in batches:
+        present.setdefault(batch.target.subject, set()).update(id for id, _ in batch.pictures)
+    prompts: dict[str, dict[str, str]] = {}
+    for batch in batches:
+        mine = prompts.setdefault(batch.target.subject, {})
+        for id, template in batch.target.prompts.items():
+            if id in present[batch.target.subject]:
+                mine.setdefault(id, template)
+    made = []
+    for batch in batches:
+        sums = {place: checksums[record.file] for place, record in batch.pictures.items()}
+        shared = prompts[batch.target.subject]
+        own = {id: batch.target.prompts.get(id, template) for id, template in shared.items()}
+        code = digest({f"{id}-{seed}": sha for (id, seed), sha in sorted(sums.items())}, 16)
+        cell = replace(
+            _described(batch),
+            prompts=own,
+            seeds=seeds,
+            metrics=dict(versions[0]),
+            image_encoders=dict(versions[1]),
+            text_encoders=dict(versions[2]),
+        )
+        known = f"{cell.code_version}+" if batch.target.cell else ""
+        made.append(Work(replace(cell, code_version=f"{known}{code}"), batch, sums))
+    return made
+
+
+def _described(batch: Batch) -> Cell:
+    """What is known of how the pictures were made: all of it for ours, nothing for others."""
+    target = batch.target
+    if target.cell is not None:
+        # A protocol fixes metrics and encoders too, and these may be others now.
+        return replace(target.cell, method=batch.method, protocol_name=None)
+    return Cell(
+        method=batch.method,
+        preset=UNKNOWN,
+        settings={"layout": batch.layout},
+        code_version="",
+        backbone=UNKNOWN,
+        backbone_revision=UNKNOWN,
+        dataset=target.dataset,
+        split=target.split,
+        subject=target.subject,
+        class_noun=target.class_noun,
+        descriptor=target.descriptor,
+        live=target.live,
+        seen=target.seen,
+        unseen=target.unseen,
+        train_seed=0,
+        compute={},
+        prior={},
+        resolution=0,
+        captions="",
+        prompts={},
+        seeds=[],
+        steps=0,
+        guidance_scale=0.0,
+        sampler=UNKNOWN,
+        metrics={},
+        image_encoders={},
+        text_encoders={},
+        protocol_name=UNKNOWN,
+    )
+
+
+def score_cell(run: Path, work: Work, batch_size: int, device: str) -> bool:
+    """Copies and scores what is still missing of the cell, and says whether it is done.
+
+    An error ends the cell, not the run: it is recorded in cell.json, its traceback in log.txt.
+    """
+    folder = cell_folder(run, work.cell.key)
+    with folder.lock():
+        if folder.done():
+            return True
+        folder.begin(work.cell)
+        try:
+            _copy(folder, work)
+            _score(run, folder, work, batch_size, device)
+        except Exception as error:
+            write_bytes(folder.log, traceback.format_exc().encode())
+            folder.fail(work.cell, type(error).__name__, str(error))
+            return False
+        write_json(folder.path / "cost.json", [])  # nothing was made here, so nothing was measured
+        folder.finish(work.cell)
+        return True
+
+
+def _copy(folder: CellFolder, work: Work) -> None:
+    """The pictures as PNG, pixel for pixel; those that are there already are kept."""
+    for (id, seed), record in work.batch.pictures.items():
+        path, expected = folder.image(id, seed), work.checksums[id, seed]
+        if read_picture(path, expected) is not None:
+            continue
+        opened = open_picture(record.file)
+        if opened.sha256 != expected:
+            raise ValueError(f"{record.where} changed while it was scored; start again")
+        write_picture(path, opened.image, expected, {"file": record.where, "seed": str(seed)})
+
+
+def _score(run: Path, folder: CellFolder, work: Work, batch_size: int, device: str) -> None:
+    """Scores the copies as they lie on disk, and writes scores.parquet."""
+    import pandas as pd
+
+    from benchmark.metrics import score_images
+
+    cell = work.cell
+    rows, images, texts = [], [], []
+    for id, template in cell.prompts.items():
+        for seed in cell.seeds:
+            if (id, seed) not in work.batch.pictures:
+                continue
+            path = folder.image(id, seed)
+            images.append(path)
+            text = Prompt(id, template).text(cell.class_noun)
+            texts.append(text)
+            where = path.relative_to(run).as_posix()
+            rows.append({"prompt_id": id, "prompt": text, "seed": seed, "image": where})
+    subject = work.batch.target.photos()
+    scores = score_images(
+        pd.DataFrame(rows),
+        images,
+        texts,
+        [subject.photo(name).load() for name in cell.seen],
+        [subject.photo(name).load() for name in cell.unseen],
+        list(cell.metrics),
+        list(cell.image_encoders),
+        list(cell.text_encoders),
+        batch_size,
+        device,
+    )
+    content = io.BytesIO()
+    scores.to_parquet(content, index=False)
+    write_bytes(folder.path / "scores.parquet", content.getvalue())
+
+
+def write_reference_photos(run: Path, work: Iterable[Work]) -> None:
+    """Small copies of every subject's photos, for the report. Keeps what is there."""
+    for item in {item.cell.subject: item for item in work}.values():
+        cell, folder = item.cell, run / "photos" / item.cell.subject
+        wanted = {
+            folder / thumbnail_name(kind, name): (name, sha256)
+            for kind, photos in (("seen", cell.seen), ("unseen", cell.unseen))
+            for name, sha256 in photos.items()
+        }
+        for path in set(folder.glob("*.png")) - set(wanted):
+            path.unlink()
+        lacking = {
+            path: photo for path, photo in wanted.items() if read_picture(path, photo[1]) is None
+        }
+        if lacking:
+            subject = item.batch.target.photos()
+            for path, (name, sha256) in lacking.items():
+                write_picture(path, thumbnail(subject.photo(name).load()), sha256, {})
