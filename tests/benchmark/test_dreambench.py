@@ -69,6 +69,7 @@ def test_prompts_of_both_kinds(bench: DreamBench) -> None:
 
 
 def test_split_n1_is_the_split_file_and_not_the_first_photo(bench: DreamBench) -> None:
+    """Trap 1: the held-out split taken by sorted order."""
     split = bench.split("n1")
     assert list(split) == bench.subject_names()
     assert split["backpack"] == ("02.jpg",)

@@ -31,6 +31,7 @@ def test_seeds_differ_in_every_part_and_never_change() -> None:
 
 
 def test_a_picture_does_not_depend_on_its_batch(pipe: StableDiffusionPipeline) -> None:
+    """Trap 11: one generator consumed across samples."""
     together = pixels(sample(pipe, PROMPTS, SEEDS, SAMPLING))
     pairs = zip(PROMPTS, SEEDS, strict=True)
     alone = pixels([sample(pipe, [p], [s], SAMPLING)[0] for p, s in pairs])
@@ -47,6 +48,7 @@ def test_the_same_seed_is_the_same_picture_bit_for_bit(pipe: StableDiffusionPipe
 
 
 def test_the_seed_reaches_the_noise(pipe: StableDiffusionPipeline) -> None:
+    """Trap 2: a seed that is never passed on."""
     one, other = (pixels(sample(pipe, ["a dog"], [seed], SAMPLING)) for seed in (1, 2))
     assert np.abs(one - other).max() > 20
 

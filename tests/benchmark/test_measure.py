@@ -31,6 +31,7 @@ def value(stage: Stage, name: str) -> float:
 
 
 def test_the_device_is_synchronised_at_both_edges() -> None:
+    """Trap 15: time taken without synchronisation."""
     device = FakeDevice()
     with Stage("train", device):
         device.calls.append("work")

@@ -80,6 +80,7 @@ def test_what_changes_no_outcome_changes_no_key(small: Small, change: dict[str, 
     ],
 )
 def test_what_changes_the_outcome_changes_the_key(small: Small, change: dict[str, Any]) -> None:
+    """Trap 18: a finished run whose configuration has changed since."""
     assert inversion(small(**change)).key != inversion(small()).key
 
 

@@ -44,6 +44,7 @@ def grid(means, method="m", prompts=2, seeds=2, noise=0.0):
 
 
 def test_every_subject_weighs_the_same_whatever_its_number_of_images():
+    """Trap 3: subjects weighed by their number of photos."""
     frame = results({("a", 0, "p"): [1.0] * 9, ("b", 0, "p"): [0.0]})
     row = stats.summarise(frame, BY).iloc[0]
     assert row["mean"] == pytest.approx(0.5)

@@ -153,6 +153,7 @@ def test_a_card_that_needs_our_packages_is_found_out(tmp_path, name):
 def test_training_leaves_the_backbone_as_it_was_for_the_next_subject(
     open_pipe, tiny_backbone, name
 ):
+    """Trap 12: the last subject is still loaded."""
     def checksums():
         files = sorted(path for path in tiny_backbone.rglob("*") if path.is_file())
         return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -91,6 +91,7 @@ def test_real_photos_count_each_subject_once_however_many_methods_repeat_them():
 
 
 def test_a_score_that_did_not_run_is_missing_not_zero():
+    """Trap 5: 0.000 printed for a metric that did not run."""
     values = {("dreambooth", "s1"): 0.4, ("textboost", "s1"): 0.5}
     vendi = tidy({("textboost", "s1"): 2.0}, metric="vendi", reference=None, seed=None)
     table = tables.comparison(pd.concat([tidy(values), vendi])).set_index("label")

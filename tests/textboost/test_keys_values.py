@@ -77,6 +77,7 @@ def test_a_file_with_other_weights_is_refused(pipe, tmp_path, change, message):
 
 
 def test_a_weight_that_does_not_arrive_is_noticed(pipe, tmp_path, monkeypatch):
+    """Trap 17: a loader that silently does nothing."""
     save(pipe, tmp_path / "weights.safetensors")
     next(iter(layers_of(pipe).values())).weight.data.zero_()
     monkeypatch.setattr(pipe.unet, "load_state_dict", lambda *_, **__: None)

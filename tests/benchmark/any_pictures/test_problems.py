@@ -150,6 +150,7 @@ def test_files_that_are_no_whole_picture_are_listed_by_name(folder: Path, score:
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
 def test_lossy_files_are_scored_with_a_warning(suffix: str, tmp_path: Path, score: Score) -> None:
+    """Trap 9: JPEGs skipped in silence, or scored without a word."""
     folder = textboost_folder(tmp_path / "mine", suffix=".jpg")
     for file in list(folder.rglob("*.jpg")):
         file.rename(file.with_suffix(suffix))  # what counts is what the file holds

@@ -18,6 +18,7 @@ def evidence(texts):
 
 
 def test_raw_cosine_neither_scaled_nor_clipped():
+    """Trap 4: cosines clamped at zero, CLIP-T scaled by 2.5."""
     texts = np.array([[0.8, 0.6], [-1.0, 0.0]], dtype=np.float32)
     frame = alignment.score(evidence(texts))
     assert frame["value"].tolist() == pytest.approx([0.8, -0.6])

@@ -148,6 +148,7 @@ def test_revision_follows_the_bytes_but_not_the_card(clip_folder, tmp_path):
 
 
 def test_preparation_turns_the_photo_upright_before_it_crops():
+    """Trap 6: resized twice, or before it is upright."""
     image = Image.new("RGB", (60, 30), "red")
     image.paste("blue", (30, 0, 60, 30))
     exif = Image.Exif()
