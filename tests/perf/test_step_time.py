@@ -1,6 +1,5 @@
 """Our loop against the plainest loop that does the same forward and backward passes."""
 
-import statistics
 import time
 
 import pytest
@@ -18,9 +17,10 @@ PROMPTS = ["a photo of a <subject>"] * BATCH
 
 
 def seconds_of(work) -> float:
-    begin = time.perf_counter()
+    """Per step; the time the processor took, for other work on it must not count."""
+    begin = time.process_time()
     work()
-    return (time.perf_counter() - begin) / STEPS
+    return (time.process_time() - begin) / STEPS
 
 
 def plain_loop(pipe, rows, latents) -> None:
@@ -64,15 +64,17 @@ def our_loop(pipe, rows, latents) -> None:
 
 @pytest.mark.slow
 def test_a_step_takes_no_longer_than_in_a_plain_loop():
+    torch.set_num_threads(1)
     pipe = open_backbone("toy").load("cpu", "fp32")
     latents = torch.randn(BATCH, 4, 16, 16)
     with training(pipe):
         token = tokens.add_token(pipe, "<subject>", tokens.initial_rows(pipe, "dog", 1))
         rows = tokens.install(pipe, [token])[0].rows
         plain_loop(pipe, rows, latents)  # warm
-        ratios = []
-        for _ in range(ROUNDS):  # side by side, so that what slows one slows the other
-            ours = seconds_of(lambda: our_loop(pipe, rows, latents))
-            ratios.append(ours / seconds_of(lambda: plain_loop(pipe, rows, latents)))
+        ours, plain = [], []
+        for _ in range(ROUNDS):  # in turn, so that what slows one slows the other
+            ours.append(seconds_of(lambda: our_loop(pipe, rows, latents)))
+            plain.append(seconds_of(lambda: plain_loop(pipe, rows, latents)))
         tokens.merge(pipe)
-    assert statistics.median(ratios) <= 1.05, ratios
+    # The quickest of each: whatever else the machine does only ever adds.
+    assert min(ours) / min(plain) <= 1.05, (ours, plain)
