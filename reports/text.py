@@ -12,6 +12,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.stats import SUBJECTS_FOR_INTERVAL
 from reports import format as show
 from reports.tables import Column, Score, best, columns, summary, values, wide
 
@@ -86,7 +87,12 @@ def rich_comparison(results: pd.DataFrame) -> Group:
     least, most = subjects.min(), subjects.max()
     counted = f"{least} to {most} subjects" if least < most else f"{most} subjects"
     counted = "1 subject" if most == 1 else counted
-    return Group(*tables, Text(f"Means over {counted}, 95% bootstrap intervals.", style="dim"))
+    intervals = (
+        "95% bootstrap intervals"
+        if most >= SUBJECTS_FOR_INTERVAL
+        else f"too few for intervals, which need {SUBJECTS_FOR_INTERVAL}"
+    )
+    return Group(*tables, Text(f"Means over {counted}, {intervals}.", style="dim"))
 
 
 def _rich_table(table: pd.DataFrame, title: str, shown: list[Column]) -> Table:

@@ -54,3 +54,9 @@ def test_terminal_table_of_nothing(results):
 def test_one_subject_is_counted_in_the_singular(results):
     one = results[results["subject"] == results["subject"].iloc[0]]
     assert "Means over 1 subject," in printed(one)
+
+
+def test_terminal_table_says_whether_there_are_intervals(results):
+    assert "Means over 6 subjects, 95% bootstrap intervals." in printed(results)
+    few = results[results["subject"].isin(["dog_a", "dog_b"])]
+    assert "Means over 2 subjects, too few for intervals, which need 5." in printed(few)
