@@ -71,7 +71,7 @@ def fidelity_alignment(table: pd.DataFrame, dark: bool = False) -> Figure:
     ink, grid = ("#e8e8e6", "#4a4a4a") if dark else ("#1f1f1f", "#d9d9d9")
     across = min(len(pairs), 2)
     down = math.ceil(len(pairs) / across)
-    with matplotlib.rc_context(_style(ink, grid)):
+    with matplotlib.rc_context(figure_style(ink, grid)):
         figure = Figure(figsize=(4.6 * across, 3.9 * down + 0.7), layout="constrained")
         axes = figure.subplots(down, across, squeeze=False).flat
         drawn: dict[str, Any] = {}
@@ -125,7 +125,8 @@ def _reach(score: Score) -> list[list[float]] | None:
     return [[max(0.0, score.mean - score.low)], [max(0.0, score.high - score.mean)]]
 
 
-def _style(ink: str, grid: str) -> Any:
+def figure_style(ink: str, grid: str) -> Any:
+    """matplotlib's settings for all figures."""
     return {
         "font.size": 9.5,
         "font.family": "sans-serif",

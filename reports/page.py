@@ -31,6 +31,8 @@ class Contents:
     settings: pd.DataFrame
     scatter: dict[str, bytes]
     """SVG of the fidelity-alignment figure by shade, `light` and `dark`; empty without one."""
+    ranks: dict[str, bytes]
+    """The same of the critical-difference figure."""
 
 
 def html(run: Run, contents: Contents) -> str:
@@ -61,6 +63,9 @@ def _page(run: Run, contents: Contents) -> dict[str, Any]:
         "checks": control_checks(table) if len(table) else [],
         "comparison": _comparison(table) if len(table) else None,
         "differences": _rows(differences_text(contents.differences)),
+        "ranks": {
+            shade: data_uri(content, "image/svg+xml") for shade, content in contents.ranks.items()
+        },
         "figure": {
             shade: data_uri(content, "image/svg+xml") for shade, content in contents.scatter.items()
         },

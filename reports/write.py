@@ -11,6 +11,7 @@ from benchmark.atomic import write_bytes, write_text
 from reports.costs import cost_table, cost_text, settings_table
 from reports.figures import fidelity_alignment, panels, png, svg
 from reports.page import Contents, html
+from reports.ranks import critical_difference, headline_ranks
 from reports.tables import differences, summary, wide
 from reports.text import comparison_text, differences_text, markdown
 
@@ -28,12 +29,20 @@ def write_report(run: Run, folder: Path) -> Path:
         scatter = {"light": svg(figure), "dark": svg(fidelity_alignment(table, dark=True))}
         write_bytes(folder / "fidelity-alignment.svg", scatter["light"])
         write_bytes(folder / "fidelity-alignment.png", png(figure))
+    ranked = headline_ranks(results, table) if len(table) else []
+    ranks = {}
+    if ranked:
+        figure = critical_difference(ranked)
+        ranks = {"light": svg(figure), "dark": svg(critical_difference(ranked, dark=True))}
+        write_bytes(folder / "ranks.svg", ranks["light"])
+        write_bytes(folder / "ranks.png", png(figure))
     contents = Contents(
         summary=table,
         differences=differences(results, table) if len(results) else pd.DataFrame(),
         costs=cost_table(costs) if len(costs) else pd.DataFrame(),
         settings=settings_table(run.cell_info()),
         scatter=scatter,
+        ranks=ranks,
     )
     if len(table):
         _frame(folder / "comparison", wide(table), comparison_text(table))

@@ -154,6 +154,7 @@ def test_training_leaves_the_backbone_as_it_was_for_the_next_subject(
     open_pipe, tiny_backbone, name
 ):
     """Trap 12: the last subject is still loaded."""
+
     def checksums():
         files = sorted(path for path in tiny_backbone.rglob("*") if path.is_file())
         return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

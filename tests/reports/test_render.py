@@ -62,6 +62,8 @@ def test_writes_every_file(run, index):
         "differences.md",
         "costs.csv",
         "costs.md",
+        "ranks.png",
+        "ranks.svg",
         "settings.csv",
         "fidelity-alignment.svg",
         "fidelity-alignment.png",
