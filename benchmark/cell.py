@@ -179,6 +179,8 @@ def train_stages(bench: Bench) -> list[Cost]:
         result = method.train(pipe, task, settings)
         train.add("trainable_parameters", result.trainable_parameters, "parameters", "exact")
         train.add("steps", len(result.losses), "steps", "exact")
+        if task.compute.precision == "fp16":
+            train.add("skipped_steps", result.skipped, "steps", "exact")
         train.costs += step_costs("train", result.step_seconds)
     print(f"trained {bench.cell.key}: {len(result.losses)} steps, {train.seconds:.1f} s")
     with bench.stage("save") as save, new_folder(bench.folder.checkpoint) as fresh:

@@ -28,6 +28,7 @@ from benchmark.paths import cache_root, data_root
 from benchmark.subjects import Photo, Prompt, Subject, SubjectFacts, unknown
 
 FETCH = "tbbench data fetch dreambench"
+CHOSEN_SPLITS = ("n1", "n1-v2")
 SHOTS = 4
 """Every subject has at least this many photos, so `n1-0` to `n1-3` exist for all of them."""
 
@@ -110,13 +111,14 @@ class DreamBench:
         return [Prompt(id, table["templates"][id]) for id in table["live" if live else "object"]]
 
     def split_names(self) -> list[str]:
-        """`n1`: TextBoost's choice of the one photo; `n1-k`: the k-th photo of every subject."""
-        return ["n1", *(f"n1-{k}" for k in range(SHOTS))]
+        """`n1`: TextBoost's choice of the one photo, `n1-v2` that of its second version (another
+        one for two subjects); `n1-k`: the k-th photo of every subject."""
+        return [*CHOSEN_SPLITS, *(f"n1-{k}" for k in range(SHOTS))]
 
     def split(self, name: str) -> dict[str, tuple[str, ...]]:
         """Subject -> its one training photo. Every other photo of the subject is held out."""
-        if name == "n1":
-            rows = read_rows(self._facts / "splits" / "n1.csv")
+        if name in CHOSEN_SPLITS:
+            rows = read_rows(self._facts / "splits" / f"{name}.csv")
             return {row["subject"]: (row["photo"],) for row in rows}
         if name not in self.split_names():
             raise UserError(unknown("split", name, self.split_names(), " of dreambench"))

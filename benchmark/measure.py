@@ -73,6 +73,8 @@ class Cuda:
         self._cuda.synchronize(self.name)
 
     def reset_peaks(self) -> None:
+        # What an earlier stage keeps in torch's pool is none of this one's.
+        self._cuda.empty_cache()
         self._cuda.reset_peak_memory_stats(self.name)
 
     def peaks(self) -> dict[str, int]:

@@ -3,12 +3,18 @@
 Kumari et al., "Multi-Concept Customization of Text-to-Image Diffusion", arXiv 2212.04488,
 section 3; with the settings that diffusers publishes for it (examples/custom_diffusion) and, as
 a variant, those of the authors' code (adobe-research/custom-diffusion).
+
+AdamW (betas 0.9 and 0.999, eps 1e-8, weight decay 1e-2) at a constant rate without warm-up,
+both public codes' defaults (`textboost.loop.adamw`).
+
+Prior images are sampled in 50 steps at guidance 7.5 by the backbone's own scheduler, the
+scripts's defaults; a run may choose otherwise under [prior], for all methods alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 from random import Random
@@ -155,12 +161,10 @@ class CustomDiffusion(Method):
                     for source in islice(sources, count):
                         flip = rng.random() < settings.flip_probability
                         image = mirrored(source.image) if flip else source.image
-                        if source.prior:
+                        if source.prior or not settings.augmentation:
                             made = Rescaled(cropped(image, side, rng), everywhere)
                         else:
-                            scale = (
-                                random_scale(side, rules, rng) if settings.augmentation else side
-                            )
+                            scale = random_scale(side, rules, rng)
                             made = rescaled(image, scale, side, cell, rules, rng)
                         shown.append((source.key and (source.key, flip), made.image))
                         prompts.append(made.prefix + source.prompt)
@@ -253,6 +257,8 @@ def _groups(task: Task, settings: CustomDiffusionSettings) -> list[tuple[list[So
         keys = [(words, n) if image.width == image.height else None for n, image in enumerate(made)]
         priors = [Source(i, prompt, True, key) for i, key in zip(made, keys, strict=True)]
         photos = [Source(photo, fill(TEMPLATE, words), False) for photo in concept.photos]
+        if not settings.augmentation:
+            photos = [_as_it_is(one, (words, "photo", n), side) for n, one in enumerate(photos)]
         concepts.append((photos, priors))
     if settings.variant == "original":
         # One list per concept, with equally many of both; two concepts share a step's batch.
@@ -264,6 +270,13 @@ def _groups(task: Task, settings: CustomDiffusionSettings) -> list[tuple[list[So
     photos = [source for photos, _ in concepts for source in photos]
     priors = [source for _, priors in concepts for source in priors]
     return [(group, settings.batch_size) for group in (photos, priors) if group]
+
+
+def _as_it_is(source: Source, key: Hashable, side: int) -> Source:
+    """A photo that is never rescaled: only what sticks out of the square is cut, at random."""
+    image = shrunk(source.image, side, VARIANTS["diffusers"].resample)
+    square = image.width == image.height
+    return replace(source, image=image, key=key if square else None)
 
 
 def _in_turn(sources: Sequence[Source], rng: Random) -> Iterator[Source]:

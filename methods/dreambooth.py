@@ -2,6 +2,15 @@
 
 Ruiz et al., "DreamBooth", arXiv 2208.12242, sections 3.2 and 3.3; with the settings that
 diffusers publishes for it (examples/dreambooth).
+
+AdamW (betas 0.9 and 0.999, eps 1e-8, weight decay 1e-2) at a constant rate without warm-up,
+the published script's defaults (`textboost.loop.adamw`).
+
+Prior images are sampled in 50 steps at guidance 7.5 by the backbone's own scheduler, the
+script's defaults; a run may choose otherwise under [prior], for all methods alike.
+
+In bf16 the trained network itself is loaded and saved in bf16: updates smaller than its
+rounding are lost between checkpoint and training. Prefer fp32 for it.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 Ruiz et al., "DreamBooth", arXiv 2208.12242, with the adapters of Hu et al., "LoRA", arXiv
 2106.09685; with the settings that diffusers publishes for it (examples/dreambooth).
+
+AdamW (betas 0.9 and 0.999, eps 1e-8, weight decay 1e-2) at a constant rate without warm-up,
+the published script's defaults (`textboost.loop.adamw`).
 """
 
 from __future__ import annotations

@@ -70,6 +70,11 @@ def _one_by_one(loop: str, file: str) -> str:
     return f"""\
 from safetensors.torch import load_file
 
+# Without this the pooled output is read at the highest token id: from now on a new word's.
+for module in pipe.text_encoder_2.modules():
+    if getattr(module, "eos_token_id", None) == 2:
+        module.eos_token_id = pipe.tokenizer_2.eos_token_id
+
 {loop}
     rows = load_file({file})
     pipe.load_textual_inversion(rows["clip_l"], token=token)

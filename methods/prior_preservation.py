@@ -53,6 +53,8 @@ def class_images(task: Task, settings: PriorPreservation) -> list[Image.Image]:
     """Pictures of the class by the untouched backbone; none without prior preservation."""
     if not settings.prior_preservation:
         return []
+    if not settings.prior_images:
+        raise ValueError("prior preservation without prior images; set prior_preservation = false")
     return task.prior_images(fill(TEMPLATE, task.class_noun), settings.prior_images)
 
 

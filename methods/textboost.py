@@ -7,6 +7,13 @@ reads in the paper's order; this file has its numbers and where they come from.
 No gradient reaches a weight of the UNet, but it passes through the UNet on its way to the text
 encoder, so the UNet's activations are kept as in a fine-tuning of the UNet: at 512 px, fp16 and
 batch 8 on SD 1.5 about 6.3 GiB (predicted), against 2.6 GiB for all weights.
+
+AdamW (betas 0.9 and 0.999, eps 1e-8, weight decay 1e-2) at a constant rate without warm-up,
+as in the authors' code (`textboost.loop.adamw`).
+
+Adapters start with Gaussian A and zero B, alpha equal to the rank, no dropout
+(`textboost.adapters`). Prompts for knowledge preservation are this project's own captions
+(`datasets/prompts`, on the toy world its own), where the authors take those of InstructPix2Pix.
 """
 
 from __future__ import annotations
@@ -72,7 +79,7 @@ class TextBoost(Method):
         # What the public code does (run script of January 2025), quirks included: timesteps are
         # never weighted, the prompt shows the token as a printed list without the class noun,
         # LoRA on q, k, v, rows cut to the table's mean length, outputs for start-of-text and
-        # the empty prompt held. Its augmentation set has two tokens that no prompt ever reaches.
+        # the empty prompt held. Three tokens of its augmentation set are in no prompt.
         "release": {
             "learning_rate": 1e-4,
             "targets": ("q_proj", "k_proj", "v_proj"),

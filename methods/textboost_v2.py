@@ -6,6 +6,10 @@ token read the pretrained encoder bit for bit, so nothing has to be preserved by
 
 The gradient passes through the whole UNet on its way to the text encoder: as for v1, the UNet's
 activations are kept, at 512 px, fp16 and batch 8 on SD 1.5 about 6.3 GiB (predicted).
+
+AdamW (betas 0.9 and 0.999, eps 1e-8, weight decay 1e-2) at a constant rate without warm-up,
+as in the authors' code (`textboost.loop.adamw`). The
+code takes 2 photos a step and accumulates 2, where the paper says 8: the paper's 8 is taken.
 """
 
 from __future__ import annotations
@@ -39,8 +43,9 @@ class TextBoostV2Settings(Recipe):
     vectors: int = 0
     token_learning_rate: float = 1e-3
     max_row_norm: float | str = 0.43
-    # Flips and slight crops, without a word about them.
+    # Flips and slight crops, each of every other photo, without a word about them.
     augmentation: str = "weak"
+    augmentation_probability: float = 0.5
     augmentation_tokens: bool = False
     # Plain denoising: no preservation loss, uniform timesteps.
     knowledge_preservation: bool = False

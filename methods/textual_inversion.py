@@ -2,6 +2,9 @@
 
 Gal et al., "An Image is Worth One Word", arXiv 2208.01618, section 4; with the settings that
 diffusers publishes for it (examples/textual_inversion).
+
+AdamW (betas 0.9 and 0.999, eps 1e-8, weight decay 1e-2) at a constant rate without warm-up,
+the published script's defaults (`textboost.loop.adamw`).
 """
 
 from __future__ import annotations

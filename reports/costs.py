@@ -39,8 +39,11 @@ SHOWN = (
     CostColumn("median later step", "s", "step_seconds_median", "train", "mean", show.seconds),
     CostColumn("peak RSS", "B", "peak_rss_bytes", None, "max", show.size),
     CostColumn("peak RSS in training", "B", "peak_rss_bytes", "train", "max", show.size),
-    CostColumn("peak CUDA allocated", "B", "peak_cuda_allocated_bytes", None, "max", show.size),
-    CostColumn("peak CUDA reserved", "B", "peak_cuda_reserved_bytes", None, "max", show.size),
+    *(
+        CostColumn(f"peak CUDA {kind}{at}", "B", f"peak_cuda_{kind}_bytes", stage, "max", show.size)
+        for kind in ("allocated", "reserved")
+        for at, stage in (("", None), (" in training", "train"))
+    ),
     CostColumn("checkpoint", "B", "checkpoint_bytes", "save", "mean", show.size),
     CostColumn("trainable parameters", "", "trainable_parameters", "train", "mean", show.count),
 )

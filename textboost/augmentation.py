@@ -138,7 +138,7 @@ class Group:
 
     operations: tuple[Operation, ...]
     probability: float | None = None
-    """Of changing the photo; None: as the recipe says."""
+    """Of changing the photo, whatever the recipe says; None: as it says."""
 
 
 @dataclass(frozen=True)
@@ -147,13 +147,17 @@ class ChangeSet:
 
     margin: the shorter side before the random crop, in units of the training resolution.
     dead: what prompts say in place of a token that the vocabulary lacks. Such text is read as
-    plain letters, while the rows made for the token are in no prompt and stay as they started.
+    plain letters, while the rows made for the token are in no prompt: only weight decay and the
+    cut to the longest length reach them.
+    before, after: tokens that always stand before the prompt, or behind it; any other does either.
     """
 
     groups: tuple[Group, ...]
     tokens: Mapping[str, str]
     margin: float = 1.0
     dead: Mapping[str, str] = field(default_factory=dict)
+    before: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
 
 
 SETS: Mapping[str, ChangeSet] = {
@@ -203,10 +207,12 @@ SETS: Mapping[str, ChangeSet] = {
             "<right>": "<right_0> <right_1> <right_2>",
             "<hflip>": "< hflip >",  # as CLIP reads "<hflip>" where that is no token
         },
+        before=frozenset({"<zoom-in>", "<zoom-out>", "<collage>"}),
+        after=frozenset({"<left>", "<right>", "<grayscale>"}),
     ),
     # v2: what leaves the subject as it is, unnamed; shown at 614 px for crops of 512.
     "weak": ChangeSet(
-        groups=(Group((unnamed_flip,), 0.5), Group((slight_crop,), 0.5)),
+        groups=(Group((unnamed_flip,)), Group((slight_crop,))),
         tokens={},
         margin=614 / 512,
     ),
@@ -222,7 +228,9 @@ SETS: Mapping[str, ChangeSet] = {
 def augment(
     image: Image.Image, rng: Random, changes: ChangeSet, probability: float = 0.8
 ) -> Augmented:
-    """Draw each group in its order. image: RGB, of any size."""
+    """Draw each group in its order; with probability 0, none. image: RGB, of any size."""
+    if probability <= 0:
+        return Augmented(image, ())
     tokens: tuple[str, ...] = ()
     for group in changes.groups:
         if rng.random() < (probability if group.probability is None else group.probability):
@@ -231,8 +239,14 @@ def augment(
     return Augmented(image, tokens)
 
 
-def caption(prompt: str, tokens: Sequence[str], rng: Random) -> str:
-    """Name the changes: each token before the prompt or, after a comma, behind it."""
+def caption(prompt: str, tokens: Sequence[str], rng: Random, changes: ChangeSet) -> str:
+    """Name the changes: each token before the prompt or, after a comma, behind it.
+
+    A token that the set calls dead is said in the letters it has there.
+    """
     for token in tokens:
-        prompt = f"{token} {prompt}" if rng.random() < 0.5 else f"{prompt}, {token}"
+        either = rng.random() < 0.5
+        first = token in changes.before or (either and token not in changes.after)
+        said = changes.dead.get(token, token)
+        prompt = f"{said} {prompt}" if first else f"{prompt}, {said}"
     return prompt

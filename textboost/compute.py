@@ -45,8 +45,12 @@ class Compute:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What training cost and how it went: one loss and one duration (seconds) per step."""
+    """What training cost and how it went: one loss and one duration (seconds) per step.
+
+    skipped: steps that changed nothing because fp16 gradients overflowed.
+    """
 
     trainable_parameters: int
     losses: list[float]
     step_seconds: list[float]
+    skipped: int = 0

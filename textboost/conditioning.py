@@ -46,6 +46,19 @@ def encode(
     return Conditioning(states, outputs[-1][0])
 
 
+def pool_at_end_of_text(pipe: Any) -> None:
+    """Let pooled outputs be read at the end of the text whatever tokens are added.
+
+    The published configurations name 2 as the end of text, upon which transformers pools at the
+    highest id of a prompt. That is the end of text until tokens are added, whose ids are higher:
+    SDXL, which reads the pooled output, would then be told of the new token alone.
+    """
+    for tokenizer, text_encoder in text_encoders(pipe):
+        for module in text_encoder.modules():
+            if getattr(module, "eos_token_id", None) == 2:
+                module.eos_token_id = tokenizer.eos_token_id
+
+
 def hidden_states(pipe: Any, prompts: Sequence[str]) -> list[Tensor]:
     """What the UNet reads of each text encoder, [n, context, width] apiece."""
     states = encode(pipe, prompts).states

@@ -23,7 +23,8 @@ class Recipe:
     (TextBoost++). rank: of each of its factors.
 
     augmentation: the set of changes to the photo, see `textboost.augmentation.SETS`.
-    augmentation_probability: of each independent draw of it; 0: no change.
+    augmentation_probability: of each independent draw of it that has none of its own, as gray has
+    in "release" (0.2); 0: no change at all.
     augmentation_tokens: changes are named in the prompt. False: made, but not named.
 
     knowledge_preservation, with preservation_weight (lambda) and `prior_batch_size` prompts a

@@ -16,10 +16,16 @@ def snr_weighted(alphas_cumprod: Tensor) -> Tensor:
     """p(t) in proportion to max log SNR - log SNR(t), [timesteps], float64, on the CPU.
 
     SNR(t) = abar(t) / (1 - abar(t)). The least noisy step gets 0, the noisiest the most: there
-    the prompt decides what the picture becomes.
+    the prompt decides what the picture becomes. Raises ValueError for a schedule that ends in pure
+    noise: its last step would take all the weight there is.
     """
     alphas = alphas_cumprod.detach().double().cpu()
     log_snr = torch.log(alphas / (1.0 - alphas))
+    if not torch.isfinite(log_snr).all():
+        raise ValueError(
+            "the noise schedule ends in pure noise (zero terminal SNR), where weighting by SNR "
+            "is not defined; set snr_sampling = false"
+        )
     weights = log_snr.max() - log_snr
     return weights / weights.sum()
 

@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from textboost.conditioning import text_encoders
+from textboost.conditioning import pool_at_end_of_text, text_encoders
 
 # The keys that files for SDXL have, in the order of its text encoders.
 SDXL_KEYS = ["clip_l", "clip_g"]
@@ -103,6 +103,7 @@ def add_token(pipe: Any, name: str, rows: Sequence[Tensor]) -> NewToken:
     """
     if name != name.lower() or any(letter.isspace() for letter in name) or not name:
         raise ValueError(f'token "{name}": expected lower-case letters without spaces')
+    pool_at_end_of_text(pipe)
     parts = [name if number == 0 else f"{name}_{number}" for number in range(len(rows[0]))]
     ids = []
     for (tokenizer, text_encoder), start in zip(text_encoders(pipe), rows, strict=True):
@@ -187,6 +188,7 @@ def load_token(pipe: Any, name: str, path: Path) -> None:
 
     Raises ValueError when a row in a table is not the file's.
     """
+    pool_at_end_of_text(pipe)
     saved = load_file(path)
     pairs = text_encoders(pipe)
     keys = [name] if len(pairs) == 1 else SDXL_KEYS

@@ -136,8 +136,7 @@ def train(
                 template = rng.choice(templates)
                 # A quoted token is filled in last, when all other tokens are spelled out.
                 prompt = template if recipe.quoted_prompt else fill(template, words[number])
-                said = [changes.dead.get(token, token) for token in changed.tokens]
-                named = augmentation.caption(prompt, said, rng)
+                named = augmentation.caption(prompt, changed.tokens, rng, changes)
                 prompt = named if recipe.augmentation_tokens else prompt
                 if recipe.quoted_prompt:
                     prompt = quoted(pipe, prompt, names[number])

@@ -54,6 +54,8 @@ class Backbone:
         from diffusers.utils import logging as diffusers_logging
         from transformers.utils import logging as transformers_logging
 
+        from textboost.conditioning import pool_at_end_of_text
+
         diffusers_logging.disable_progress_bar()
         transformers_logging.disable_progress_bar()
 
@@ -81,21 +83,5 @@ class Backbone:
         # Convolutions on the CPU and on tensor cores are several times faster in this layout.
         pipe.unet.to(memory_format=torch.channels_last)
         pipe.vae.to(memory_format=torch.channels_last)
-        for suffix in ("", "_2"):
-            if hasattr(pipe, f"text_encoder{suffix}"):
-                _pool_at_end_of_text(
-                    getattr(pipe, f"tokenizer{suffix}"), getattr(pipe, f"text_encoder{suffix}")
-                )
+        pool_at_end_of_text(pipe)
         return pipe
-
-
-def _pool_at_end_of_text(tokenizer: Any, text_encoder: Any) -> None:
-    """Let the pooled output be read at the end of the text whatever tokens are added.
-
-    The published configurations name 2 as the end of text, upon which transformers pools at the
-    highest id of a prompt. That is the end of text until a method adds tokens, whose ids are
-    higher: SDXL, which reads the pooled output, would then be told of the new token alone.
-    """
-    for module in text_encoder.modules():
-        if getattr(module, "eos_token_id", None) == 2:
-            module.eos_token_id = tokenizer.eos_token_id

@@ -90,8 +90,15 @@ def test_split_n1_holds_out_128_photos(bench: DreamBench) -> None:
     assert len(held_out) == 128
 
 
+def test_the_second_versions_split_differs_in_two_subjects(bench: DreamBench) -> None:
+    first, second = bench.split("n1"), bench.split("n1-v2")
+    differing = {subject: second[subject] for subject in first if first[subject] != second[subject]}
+    assert differing == {"clock": ("03.jpg",), "dog3": ("05.jpg",)}
+    assert first.keys() == second.keys()
+
+
 def test_numbered_splits_take_the_kth_photo(bench: DreamBench) -> None:
-    assert bench.split_names() == ["n1", "n1-0", "n1-1", "n1-2", "n1-3"]
+    assert bench.split_names() == ["n1", "n1-v2", "n1-0", "n1-1", "n1-2", "n1-3"]
     for k in range(4):
         assert set(bench.split(f"n1-{k}").values()) == {(f"0{k}.jpg",)}
 

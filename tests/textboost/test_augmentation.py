@@ -160,24 +160,41 @@ def test_each_group_acts_with_the_given_probability():
     assert max(map(len, tokens)) == 3
 
 
-def test_probability_zero_returns_the_photo():
-    untouched = augment(photo(), Random(0), PAPER_TIME, 0.0)
-    assert untouched.tokens == ()
-    assert np.array_equal(pixels(untouched.image), pixels(photo()))
-
-
 def test_the_caption_names_every_change_before_or_behind():
     rng = Random(0)
-    captions = {caption("a photo", ("<grid>",), rng) for _ in range(20)}
+    captions = {caption("a photo", ("<grid>",), rng, PAPER_TIME) for _ in range(20)}
     assert captions == {"<grid> a photo", "a photo, <grid>"}
-    both = {caption("a photo", ("<crop>", "<grid>"), rng) for _ in range(60)}
+    both = {caption("a photo", ("<crop>", "<grid>"), rng, PAPER_TIME) for _ in range(60)}
     assert both == {
         "<grid> <crop> a photo",
         "<crop> a photo, <grid>",
         "<grid> a photo, <crop>",
         "a photo, <crop>, <grid>",
     }
-    assert caption("a photo", (), rng) == "a photo"
+    assert caption("a photo", (), rng, PAPER_TIME) == "a photo"
+
+
+def test_the_release_names_each_change_on_its_own_side():
+    rng = Random(0)
+
+    def captions(token):
+        return {caption("a photo", (token,), rng, RELEASE) for _ in range(40)}
+
+    for token in ("<zoom-in>", "<zoom-out>", "<collage>"):
+        assert captions(token) == {f"{token} a photo"}
+    assert captions("<grayscale>") == {"a photo, <grayscale>"}
+    assert captions("<left>") == {"a photo, <left_0> <left_1> <left_2>"}
+    assert captions("<crop>") == {"<crop> a photo", "a photo, <crop>"}
+    assert captions("<hflip>") == {"< hflip > a photo", "a photo, < hflip >"}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_probability_zero_changes_nothing_in_any_set(name):
+    rng = Random(0)
+    for _ in range(50):
+        untouched = augment(photo(), rng, SETS[name], 0.0)
+        assert untouched.tokens == ()
+        assert np.array_equal(pixels(untouched.image), pixels(photo()))
 
 
 def test_the_release_draws_as_measured_on_its_code():
@@ -203,7 +220,7 @@ def test_the_releases_tokens_are_13_vectors_and_three_of_them_are_dead(tmp_path)
 
 def test_the_weak_set_changes_half_the_photos_each_way_and_says_nothing():
     rng = Random(0)
-    drawn = [augment(photo(), rng, SETS["weak"], 0.8) for _ in range(600)]
+    drawn = [augment(photo(), rng, SETS["weak"], 0.5) for _ in range(600)]
     red = [pixels(one.image)[20, :, 0] for one in drawn]
     assert sum(row[0] > row[-1] for row in red) / 600 == pytest.approx(0.5, abs=0.07)
     assert all(one.tokens == () for one in drawn)

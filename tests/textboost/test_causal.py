@@ -292,3 +292,15 @@ def test_what_makes_no_sense_is_refused(open_pipe, open_xl):
         train(open_pipe(), replace(V2, knowledge_preservation=True), captions=["a house"])
     with pytest.raises(ValueError, match='adapter "kausal": expected causal or'):
         causal.attach(open_pipe(), "kausal", 1, [], torch.Generator())
+
+
+def test_sdxls_pooled_output_is_read_at_the_end_of_the_text(open_xl):
+    """As published, with 2 for the end of text, it would be read at the new token: trap of SDXL."""
+    pipe = open_xl()
+    for module in pipe.text_encoder_2.modules():
+        if hasattr(module, "eos_token_id"):
+            module.eos_token_id = 2
+    token = tokens.add_token(pipe, "<subject>", tokens.initial_rows(pipe, "dog", 1))
+    assert token.ids[1][0] > pipe.tokenizer_2.eos_token_id
+    pooled = encode(pipe, ["a photo of <subject>", "<subject> in the snow"]).pooled
+    assert not torch.allclose(pooled[0], pooled[1], atol=1e-4)

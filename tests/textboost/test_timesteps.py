@@ -68,3 +68,8 @@ def test_either_distribution_uses_up_the_same_randomness(alphas):
         timesteps.sample(weights(alphas), 8, generator)
         after.append(torch.rand(4, generator=generator))
     assert torch.equal(*after)
+
+
+def test_a_schedule_that_ends_in_pure_noise_is_refused():
+    with pytest.raises(ValueError, match="zero terminal SNR"):
+        timesteps.snr_weighted(torch.linspace(0.99, 0.0, 1000))
