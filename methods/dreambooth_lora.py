@@ -24,7 +24,7 @@ from methods import prior_preservation
 from methods.interface import Method, Task, TrainResult
 from methods.prior_preservation import PriorPreservation
 from textboost.adapters import FILE, add_lora, save_lora
-from textboost.conditioning import text_encoders
+from textboost.conditioning import layers_read, text_encoders
 from textboost.loop import adamw, run, training
 
 if TYPE_CHECKING:
@@ -97,8 +97,11 @@ class DreamBoothLoRA(Method):
             # below them are frozen and stay in the pipeline's type.
             parameters = add_lora(pipe.unet, settings.rank, UNET_TARGETS, generator)
             if settings.train_text_encoder:
-                for _, text_encoder in text_encoders(pipe):
-                    parameters += add_lora(text_encoder, settings.rank, TEXT_TARGETS, generator)
+                pairs = zip(text_encoders(pipe), layers_read(pipe), strict=True)
+                for (_, text_encoder), layers in pairs:
+                    parameters += add_lora(
+                        text_encoder, settings.rank, TEXT_TARGETS, generator, layers
+                    )
 
             # Shown: as in DreamBooth, but for a sharper resize.
             batch = prior_preservation.photos_beside_class(

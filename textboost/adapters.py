@@ -20,9 +20,15 @@ FILE = "pytorch_lora_weights.safetensors"
 
 
 def add_lora(
-    network: Any, rank: int, targets: Sequence[str], generator: torch.Generator
+    network: Any,
+    rank: int,
+    targets: Sequence[str],
+    generator: torch.Generator,
+    layers: int | None = None,
 ) -> list[nn.Parameter]:
     """Add LoRA to the named linear layers and return its float32 parameters.
+
+    layers: of a text encoder, only to that many from the input on.
 
     network: a text encoder or a UNet, whose own weights it freezes. alpha = rank, so the product
     of the factors is added unscaled and a file without alpha loads right. A ~ N(0, 1/rank) drawn
@@ -32,7 +38,12 @@ def add_lora(
     from peft import LoraConfig
 
     config = LoraConfig(
-        r=rank, lora_alpha=rank, target_modules=list(targets), init_lora_weights="gaussian"
+        r=rank,
+        lora_alpha=rank,
+        target_modules=list(targets),
+        init_lora_weights="gaussian",
+        layers_to_transform=None if layers is None else list(range(layers)),
+        layers_pattern=None if layers is None else "layers",
     )
     network.add_adapter(config)
     parameters = []

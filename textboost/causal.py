@@ -24,7 +24,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from textboost.conditioning import text_encoders
+from textboost.conditioning import layers_read, text_encoders
 from textboost.tokens import token_ids
 
 ADAPTERS = ("causal", "causal+cross-attention")
@@ -97,11 +97,13 @@ def attach(
     if with_unet and len(pairs) > 1:
         raise ValueError("TextBoost++ is defined for one text encoder, this backbone has two")
     reaches = []
-    for (tokenizer, text_encoder), ids in zip(pairs, token_ids(pipe, names), strict=True):
+    for (tokenizer, text_encoder), ids, read in zip(
+        pairs, token_ids(pipe, names), layers_read(pipe), strict=True
+    ):
         reach = Reach(ids, tokenizer.eos_token_id)
         text_encoder.register_forward_pre_hook(_reading(reach), with_kwargs=True)
         layers = [m for name, m in text_encoder.named_modules() if name.endswith("mlp.fc2")]
-        for layer in layers[:-1] if with_unet else layers:
+        for layer in layers[:-1] if with_unet else layers[:read]:
             _add(layer, layer.in_features, layer.out_features, rank, generator)
             layer.register_forward_hook(_behind(reach))
         reaches.append(reach)

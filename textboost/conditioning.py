@@ -46,6 +46,16 @@ def encode(
     return Conditioning(states, outputs[-1][0])
 
 
+def layers_read(pipe: Any) -> list[int]:
+    """Per text encoder, how many of its layers the pipeline's reading depends on.
+
+    SDXL reads the last but one hidden states of both encoders, and beside them the pooled output of
+    the second alone: the first one's last layer reaches nothing.
+    """
+    counts = [encoder.config.num_hidden_layers for _, encoder in text_encoders(pipe)]
+    return counts if len(counts) == 1 else [counts[0] - 1, *counts[1:]]
+
+
 def pool_at_end_of_text(pipe: Any) -> None:
     """Let pooled outputs be read at the end of the text whatever tokens are added.
 

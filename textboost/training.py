@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from textboost import adapters, augmentation, causal, timesteps, tokens
 from textboost.compute import Compute, TrainResult
-from textboost.conditioning import Conditioning, encode, hidden_states, text_encoders
+from textboost.conditioning import Conditioning, encode, hidden_states, layers_read, text_encoders
 from textboost.loop import Batch, Latents, adamw, run, training
 from textboost.losses import knowledge_preservation
 from textboost.photos import cropped, shrunk, shuffled
@@ -208,8 +208,8 @@ def begin(
     wanted += [(k, words, recipe.augmentation_vectors) for k, words in augmentation_tokens.items()]
     lora: list[nn.Parameter] = []
     if recipe.adapter == "lora":
-        for _, text_encoder in text_encoders(pipe):
-            lora += adapters.add_lora(text_encoder, recipe.rank, recipe.targets, generator)
+        for (_, encoder), layers in zip(text_encoders(pipe), layers_read(pipe), strict=True):
+            lora += adapters.add_lora(encoder, recipe.rank, recipe.targets, generator, layers)
     new = [
         tokens.add_token(pipe, name, tokens.initial_rows(pipe, words, most))
         for name, words, most in wanted

@@ -10,7 +10,7 @@ import textboost
 from tests.methods.support import generate, photo, same, state
 from tests.methods.tiny_xl import build_tiny_xl, open_tiny_xl
 from tests.tiny import open_tiny_pipeline
-from textboost import causal, tokens
+from textboost import causal, tokens, training
 from textboost.conditioning import encode
 from textboost.loop import noise_scheduler
 
@@ -269,7 +269,7 @@ def test_half_precision_pipelines_load_half_precision_adapters(open_pipe, tmp_pa
 def test_a_file_for_another_backbone_is_refused(open_pipe, open_xl, tmp_path):
     pipe = open_xl()
     train(pipe)
-    assert len(causal.adapters(pipe)) == 4  # two layers in each text encoder
+    assert len(causal.adapters(pipe)) == 3  # of two layers in each text encoder, one unread
     textboost.save(pipe, tmp_path, V2)
     other = open_pipe()
     tokens.add_token(other, "<subject>", tokens.initial_rows(other, "red dog"))
@@ -304,3 +304,23 @@ def test_sdxls_pooled_output_is_read_at_the_end_of_the_text(open_xl):
     assert token.ids[1][0] > pipe.tokenizer_2.eos_token_id
     pooled = encode(pipe, ["a photo of <subject>", "<subject> in the snow"]).pooled
     assert not torch.allclose(pooled[0], pooled[1], atol=1e-4)
+
+
+@pytest.mark.parametrize("recipe", [textboost.Recipe(), textboost.Recipe(adapter="causal", rank=1)])
+def test_every_adapter_that_sdxl_trains_is_read(open_xl, recipe):
+    """The first encoder's last layer reaches nothing: an adapter there would only be counted."""
+    pipe = open_xl()
+    adapter, _ = training.begin(
+        pipe,
+        recipe,
+        placeholders={"<subject>": "dog"},
+        augmentation_tokens={},
+        generator=torch.Generator().manual_seed(0),
+    )
+    with torch.no_grad():
+        for weight in adapter:
+            weight.add_(0.1)
+    read = encode(pipe, ["a photo of <subject> in the snow"])
+    (read.states.square().sum() + read.pooled.square().sum()).backward()
+    assert len(adapter) > 4
+    assert all(weight.grad is not None and weight.grad.any() for weight in adapter)
