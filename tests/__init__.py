@@ -1,0 +1,1 @@
+"""A regular package: as a namespace it would give way to `tests` of torch-fidelity, installed."""
