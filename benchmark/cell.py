@@ -301,10 +301,19 @@ def score_pictures(run: Path, bench: Bench) -> None:
         list(cell.text_encoders),
         bench.circumstances.scoring_batch,
         bench.circumstances.device,
+        other_photos(cell),
     )
     content = io.BytesIO()
     scores.to_parquet(content, index=False)
     write_bytes(bench.folder.path / "scores.parquet", content.getvalue())
+
+
+def other_photos(cell: Cell) -> list[Image.Image]:
+    """The photos of other subjects that the cell's metrics look at."""
+    dataset = open_dataset(cell.dataset)
+    places = [tuple(other.split("/", 1)) for other in cell.others]
+    subjects = {name: dataset.subject(name) for name in dict.fromkeys(name for name, _ in places)}
+    return [subjects[name].photo(photo).load() for name, photo in places]
 
 
 def _sampling(cell: Cell) -> Sampling:

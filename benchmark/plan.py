@@ -66,6 +66,8 @@ class Cell:
     """Name -> revision."""
     text_encoders: Mapping[str, str]
     protocol_name: str | None = None
+    others: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Photos of other subjects, "dog6/05.jpg" -> SHA-256; only where a metric looks at them."""
     outcome_version: int = OUTCOME_VERSION
 
     @property
@@ -99,6 +101,8 @@ it lets a second plan of the same run do without importing them."""
 
 def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
     """All cells of a run, subject by subject. UserError for any name that does not exist."""
+    from benchmark.metrics import needs_others
+
     resolved = {} if resolved is None else resolved
     backbone = open_backbone(config.backbone)
     dataset = open_dataset(config.dataset)
@@ -109,6 +113,7 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
     prompts = {live: _prompts(config, dataset, live) for live in {s.live for s in subjects}}
     compute = config.training.model_dump(exclude={"steps", "resolution"})
     captions = digest(list(backbone.captions()), 12)
+    photos = _photos(dataset, split) if needs_others(list(metrics)) else {}
     return [
         Cell(
             method=entry.name,
@@ -139,6 +144,12 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
             image_encoders=image_encoders,
             text_encoders=text_encoders,
             protocol_name=config.protocol,
+            others={
+                f"{name}/{photo}": sha
+                for name, checksums in photos.items()
+                if name not in parts(facts.name)
+                for photo, sha in checksums.items()
+            },
         )
         for train_seed in config.train_seeds
         for facts in subjects
@@ -148,12 +159,14 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
 
 def check_ready(cells: Sequence[Cell]) -> None:
     """UserError when a photo that these cells need is missing or damaged, or a metric broken."""
-    from benchmark.metrics import get_metric
+    from benchmark.metrics import check_metric
 
     for name in dict.fromkeys(name for cell in cells for name in cell.metrics):
         with plugin_code("metric", name):
-            get_metric(name)
-    for name, subject in dict.fromkeys((cell.dataset, cell.subject) for cell in cells):
+            check_metric(name)
+    shown = [(cell.dataset, cell.subject) for cell in cells]
+    shown += [(cell.dataset, other.partition("/")[0]) for cell in cells for other in cell.others]
+    for name, subject in dict.fromkeys(shown):
         subject_together(open_dataset(name), subject)
 
 
@@ -246,6 +259,11 @@ def _prompts(config: RunConfig, dataset: Dataset, live: bool) -> list[Prompt]:
         ids = ", ".join(prompt.id for prompt in mine)
         raise UserError(f"prompts: none of the chosen ones is for {kind}; add one of {ids}")
     return chosen
+
+
+def _photos(dataset: Dataset, split: Mapping[str, tuple[str, ...]]) -> dict[str, dict[str, str]]:
+    """Subject -> photo -> SHA-256, of every subject of the split."""
+    return {name: dict(dataset.facts(name).checksums) for name in split}
 
 
 def _held_out(facts: SubjectFacts, training: Sequence[str]) -> dict[str, str]:

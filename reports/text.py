@@ -18,6 +18,8 @@ from reports.tables import Column, Score, best, columns, summary, values, wide
 
 WIDTH = 9
 """Characters of a score column in the terminal: an interval, and the longest word of a title."""
+ACROSS = 5
+"""Score columns side by side; more of an encoder's go into a table below."""
 
 
 def markdown(frame: pd.DataFrame) -> str:
@@ -80,8 +82,10 @@ def rich_comparison(results: pd.DataFrame) -> Group:
     table = summary(results)
     found = sorted(columns(table), key=lambda column: column.encoder or "")
     tables = [
-        _rich_table(table, encoder or "no encoder", list(group))
-        for encoder, group in groupby(found, key=lambda column: column.encoder)
+        _rich_table(table, encoder or "no encoder", group[start : start + ACROSS])
+        for encoder, columns_of in groupby(found, key=lambda column: column.encoder)
+        for group in [list(columns_of)]
+        for start in range(0, len(group), ACROSS)
     ]
     subjects = table.loc[table["kind"] != "real photos", "subjects"]
     least, most = subjects.min(), subjects.max()

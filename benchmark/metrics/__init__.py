@@ -2,11 +2,15 @@
 
 A metric's file holds
 
-- `KIND`: `"image"` when it needs image embeddings alone, `"text"` when it needs prompts as well;
+- `KIND`: `"image"` when it needs image embeddings alone, `"text"` when it needs prompts as well,
+  `"pixels"` when it looks at the pictures with a network of its own, named by `ENCODER`;
 - `EMITS`: every value of the column `metric` it writes -> `"higher"` or `"lower"`, whichever is
   better, or `"reference"` for a yardstick such as the score of real photos;
 - `CAVEAT`, if it ranks wrongly where the truth is known: one sentence that reports repeat;
-- `score(evidence)`: a pure function that returns a frame with `SCORE_COLUMNS`.
+- `OTHERS = True`, if it wants other subjects' photos in its evidence;
+- `check()`, if it needs something that may be missing: raises UserError before any training;
+- `score(evidence)`: a pure function that returns a frame with `SCORE_COLUMNS`; for `"pixels"`
+  `score(rows, images, device)`, with a row for every picture.
 
 A package outside this project adds a metric through an entry point in the group
 `textboost_bench.metrics` that names such a module.
@@ -44,6 +48,16 @@ class Metric(Protocol):
     def score(self, evidence: Evidence) -> pd.DataFrame: ...
 
 
+class PixelMetric(Protocol):
+    """What the module of a metric offers whose `KIND` is `pixels`."""
+
+    KIND: str
+    EMITS: dict[str, str]
+    ENCODER: str
+
+    def score(self, rows: pd.DataFrame, images: Sequence[Picture], device: str) -> pd.DataFrame: ...
+
+
 def metric_names() -> list[str]:
     """Names of all metrics, our own and those of installed packages, sorted. Imports none."""
     return sorted(_modules())
@@ -55,6 +69,21 @@ def get_metric(name: str) -> Metric:
     if name not in modules:
         raise UserError(unknown("metric", name, sorted(modules)))
     return cast(Metric, import_module(modules[name]))
+
+
+def check_metric(name: str) -> None:
+    """UserError when the metric does not exist, or lacks a package or weights that it needs.
+
+    May download the weights.
+    """
+    check = getattr(get_metric(name), "check", None)
+    if check is not None:
+        check()
+
+
+def needs_others(names: Sequence[str]) -> bool:
+    """Whether one of the metrics looks at other subjects' photos."""
+    return any(getattr(get_metric(name), "OTHERS", False) for name in names)
 
 
 def metric_version(name: str) -> str:
@@ -99,14 +128,16 @@ def score_images(
     text_encoders: Sequence[str],
     batch_size: int = 32,
     device: str = "cpu",
+    others: Sequence[Picture] = (),
 ) -> pd.DataFrame:
     """Score the images of one cell with every metric and every encoder it can use.
 
     `rows` describes the n images or files of images, in order: prompt_id, prompt, seed, image.
     `prompts_text` holds for each the prompt with the class noun alone, the text that alignment is
     measured against. `seen` are the training photos, `unseen` the held-out ones, perhaps none; a
-    score without evidence has no row. Image metrics run once per image encoder, text metrics once
-    per text encoder. Returns `SCORE_COLUMNS` and the column `encoder`. Raises UserError for an
+    score without evidence has no row. `others` are other subjects' photos, see `needs_others`.
+    Image metrics run once per image encoder, text metrics once per text encoder, those of pixels
+    once. Returns `SCORE_COLUMNS` and the column `encoder`. Raises UserError for an
     unknown metric or encoder, ValueError for lists of unlike length.
     """
     import pandas as pd
@@ -119,10 +150,14 @@ def score_images(
             f"{len(rows)} rows, {len(images)} images and {len(prompts_text)} prompts: one each"
         )
     modules = [get_metric(name) for name in metrics]
-    wanted = {"image": list(image_encoders), "text": list(text_encoders)}
-    pictures = [*images, *seen, *unseen]
+    wanted = {"image": list(image_encoders), "text": list(text_encoders), "pixels": []}
+    others = others if needs_others(metrics) else ()
+    pictures = [*images, *seen, *unseen, *others]
     digests = dict(zip(map(id, pictures), picture_digests(pictures), strict=True))
-    parts = []
+    parts = [
+        pixel.score(rows.reset_index(drop=True), images, device).assign(encoder=pixel.ENCODER)
+        for pixel in (cast(PixelMetric, module) for module in modules if module.KIND == "pixels")
+    ]
     for name in dict.fromkeys([*image_encoders, *text_encoders]):
         due = [module for module in modules if name in wanted[module.KIND]]
         if not due:
@@ -137,6 +172,7 @@ def score_images(
             unseen,
             batch_size,
             digests,
+            others,
         )
         parts += [module.score(evidence).assign(encoder=name) for module in due]
     filled = [part for part in parts if len(part)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +38,8 @@ class Evidence:
     """[m, d], the held-out photos; m is 0 when every photo trains."""
     texts: Rows | None
     """[n, d], each image's prompt; None for an encoder without text."""
+    others: Rows = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    """[o, d], photos of other subjects; o is 0 where no metric wants them."""
 
 
 def collect(
@@ -49,6 +51,7 @@ def collect(
     unseen: Sequence[Picture],
     batch_size: int,
     digests: Mapping[int, bytes],
+    others: Sequence[Picture] = (),
 ) -> Evidence:
     """Embed a cell. Prompts that repeat are embedded once.
 
@@ -69,6 +72,7 @@ def collect(
         seen=embed(seen),
         unseen=embed(unseen),
         texts=texts,
+        others=embed(others),
     )
 
 

@@ -8,9 +8,11 @@ import pytest
 
 import methods
 from benchmark.backbones import open_backbone
+from benchmark.cell import other_photos
 from benchmark.config import RunConfig, load_config, ready_runs
 from benchmark.errors import UserError
 from benchmark.plan import Cell, check_ready, plan
+from benchmark.toyworld.dataset import ToyWorld
 
 Small = Callable[..., RunConfig]
 TEXTBOOST = {"name": "textboost", "preset": "toy"}
@@ -221,3 +223,20 @@ def test_every_ready_run_can_be_planned(name: str) -> None:
     config = load_config(name, ["backbone=toy"])
     cells = plan(config)
     assert {cell.method for cell in cells} == {entry.name for entry in config.methods}
+
+
+def test_other_subjects_photos_count_where_a_metric_looks_at_them(small: Small) -> None:
+    """Only then are they part of the key; a cell's own photos are never among them."""
+    plain = plan(small(subjects=["rain_boot"]))[0]
+    scoring = {"metrics": ["copying"], "image_encoders": ["toy-clip"], "text_encoders": []}
+    cell = plan(small(subjects=["rain_boot"], scoring=scoring))[0]
+    assert plain.others == {}
+    world = ToyWorld()
+    names = [name for name in world.subject_names() if name != "rain_boot"]
+    assert dict(cell.others) == {
+        f"{name}/{photo}": sha
+        for name in names
+        for photo, sha in world.facts(name).checksums.items()
+    }
+    assert {photo.size for photo in other_photos(cell)} == {(64, 64)}
+    assert len(other_photos(cell)) == len(cell.others)

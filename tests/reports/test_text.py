@@ -60,3 +60,12 @@ def test_terminal_table_says_whether_there_are_intervals(results):
     assert "Means over 6 subjects, 95% bootstrap intervals." in printed(results)
     few = results[results["subject"].isin(["dog_a", "dog_b"])]
     assert "Means over 2 subjects, too few for intervals, which need 5." in printed(few)
+
+
+def test_many_scores_go_into_several_tables_of_the_terminals_width(results):
+    fidelity = results[results["metric"] == "fidelity"]
+    many = [results, *(fidelity.assign(metric=f"extra-{n}") for n in range(4))]
+    lines = printed(pd.concat(many, ignore_index=True)).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert "…" not in "".join(lines)
+    assert sum(line.startswith("toy-clip") for line in lines) > 1

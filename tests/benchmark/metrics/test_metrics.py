@@ -74,7 +74,7 @@ def score(colours, **changes):
 def test_our_metrics_are_found_and_the_rest_of_the_folder_is_not():
     assert metrics.metric_names() == [
         *("alignment", "clip-mmd", "copying", "diversity", "fid", "fidelity", "kid"),
-        *("precision-recall", "vendi"),
+        *("lpips-diversity", "precision-recall", "vendi"),
     ]
 
 
@@ -102,6 +102,31 @@ def test_values_belong_to_their_images(colours):
     assert frame.loc[("fidelity", "unseen", "blue-0.png"), "value"] == pytest.approx(0.5)
     alignment = frame.xs("alignment")["value"].droplevel(0)
     assert alignment.to_dict() == {"red-0.png": 1.0, "red-1.png": 0.0, "blue-0.png": 1.0}
+
+
+def test_other_subjects_photos_reach_the_metric_that_wants_them(colours):
+    given = {"unseen": [flat("red")], "seen": [flat("red")], "image_encoders": ["one"]}
+    blue = {"images": [flat("blue")] * 3, "seen": [flat((80, 0, 60))], "others": [flat("blue")]}
+    alone = score(colours, metrics=["copying"], **(given | blue | {"others": []}))
+    beside = score(colours, metrics=["copying"], **(given | blue))
+    # The nearest of the subject's own photos is the training one; another subject's is nearer.
+    assert alone.set_index("metric").loc["copied", "value"] == 1.0
+    assert beside.set_index("metric").loc["copied", "value"] == 0.0
+
+
+def test_other_subjects_photos_are_embedded_for_no_other_metric(colours, monkeypatch):
+    seen = []
+    embed = colours.images
+    monkeypatch.setattr(
+        colours, "images", lambda given, *rest: seen.extend(given) or embed(given, *rest)
+    )
+    other = flat("green")
+    assert metrics.needs_others(["fidelity", "copying"])
+    assert not metrics.needs_others(["fidelity", "vendi"])
+    score(colours, metrics=["fidelity"], others=[other])
+    assert not any(one is other for one in seen)
+    score(colours, metrics=["copying"], others=[other])
+    assert any(one is other for one in seen)
 
 
 def test_a_prompt_that_repeats_is_embedded_once(colours):

@@ -1,5 +1,7 @@
 """Sets of pictures against held-out photos: KID, FID, precision and recall, CLIP-MMD, copying."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 
 from benchmark.metrics import get_metric
 from benchmark.metrics.clip_mmd import clip_mmd
+from benchmark.metrics.copying import MARGIN
 from benchmark.metrics.encoders import open_encoder
 from benchmark.metrics.evidence import Evidence
 from benchmark.metrics.fid import fid
@@ -147,3 +150,34 @@ def test_copies_are_counted_and_their_gap_is_above_that_of_real_photos():
     assert found["copying-gap"] == pytest.approx((3.8 - (2.4 + 0.64)) / 4, abs=1e-6)
     assert found["copying-gap-real"] == pytest.approx(0.8 - 0.28, abs=1e-6)
     assert values("copying", free, seen, unseen)["copied"] == 0.0
+
+
+def test_a_picture_counts_as_copied_only_by_a_margin():
+    seen, unseen = unit(np.array([[1.0, 0.0]])), unit(np.array([[0.0, 1.0]]))
+    for ahead, copied in ((MARGIN - 0.01, 0.0), (MARGIN + 0.01, 1.0)):
+        # cos t - sin t = ahead
+        turn = np.arccos(ahead / np.sqrt(2)) - np.pi / 4
+        picture = unit(np.array([[np.cos(turn), np.sin(turn)]]))
+        assert values("copying", picture, seen, unseen)["copied"] == copied
+
+
+def test_a_picture_nearer_to_another_subject_is_no_copy():
+    seen, unseen = unit(np.array([[1.0, 0.0, 0.0]])), unit(np.array([[0.0, 1.0, 0.0]]))
+    failed = unit(np.array([[0.5, 0.1, 0.9]]))
+    given = evidence(failed, seen, unseen)
+    found = get_metric("copying").score(given).set_index("metric")["value"]
+    assert found["copied"] == 1.0
+    other = replace(given, others=unit(np.array([[0.0, 0.0, 1.0]])))
+    beside = get_metric("copying").score(other).set_index("metric")["value"]
+    assert beside["copied"] == 0.0
+    assert beside["copying-gap"] == found["copying-gap"]
+
+
+def test_held_out_photos_that_look_like_copies_are_told():
+    """Each stands for a picture against the rest; the photo itself is not among them."""
+    seen = unit(np.array([[1.0, 0.0, 0.0]]))
+    unseen = unit(np.array([[0.9, 0.4, 0.0], [0.0, 0.1, 1.0], [0.0, 0.0, 1.0]]))
+    assert values("copying", seen, seen, unseen)["copied-real"] == pytest.approx(1 / 3)
+    other = replace(evidence(seen, seen, unseen), others=unseen[:1])
+    found = get_metric("copying").score(other).set_index("metric")["value"]
+    assert found["copied-real"] == 0.0
