@@ -76,6 +76,7 @@ def test_every_metric_that_is_judged_exists_and_has_a_direction():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_subjects_are_enough_to_rank_the_pure_sets(tmp_path, monkeypatch):
     """The whole path on the toy backbone; the docs' page is the same with more subjects."""
     monkeypatch.setenv("TBBENCH_CACHE", str(tmp_path))
@@ -96,6 +97,7 @@ def test_two_subjects_are_enough_to_rank_the_pure_sets(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_sets_are_what_they_are_called():
     torch.set_num_threads(1)
     pipe = open_backbone("toy").load("cpu", "fp32")

@@ -12,7 +12,7 @@ from textboost.compute import Compute
 from textboost.conditioning import encode
 from textboost.loop import Batch, adamw, run, training
 
-STEPS, BATCH, ROUNDS = 12, 4, 7
+STEPS, BATCH, ROUNDS = 8, 8, 7
 PROMPTS = ["a photo of a <subject>"] * BATCH
 
 
