@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.errors import UserError, plugin_code
+from benchmark.commands import FAILED, INTERRUPTED, USER_MISTAKE, cache, data, listing
+from benchmark.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from benchmark.embedding_cache import Info
-
-FAILED, USER_MISTAKE, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="tbbench",
@@ -26,10 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-data = typer.Typer(help="Get and check the photos of a data set.", no_args_is_help=True)
-app.add_typer(data, name="data")
-cache = typer.Typer(help="Look at or shrink the cache of embeddings.", no_args_is_help=True)
-app.add_typer(cache, name="cache")
 
 
 def _version(wanted: bool) -> None:
@@ -227,129 +220,9 @@ def score(
         raise typer.Exit(FAILED)
 
 
-@app.command(epilog="Examples:  tbbench methods  |  tbbench methods --on sdxl")
-def methods(
-    on: Annotated[
-        str, typer.Option(metavar="NAME", help="Count on sd15, sd21-base or sdxl.")
-    ] = "sd15",
-) -> None:
-    """List the methods: what each trains, its presets, their parameters and sources.
-
-    Parameters are counted by the methods' own code on the named architecture, without weights.
-    """
-    from rich.console import Console
-    from rich.progress import track
-    from rich.table import Table
-
-    from benchmark.backbones.architectures import ARCHITECTURES
-    from benchmark.parameters import trainable_parameters
-    from benchmark.subjects import unknown
-    from methods import get_method, method_names
-
-    if on not in ARCHITECTURES:
-        raise UserError(unknown("architecture", on, list(ARCHITECTURES)))
-    console = Console()
-    known, broken = [], []
-    for name in method_names():
-        try:
-            with plugin_code("method", name):
-                known.append(get_method(name))
-        except UserError as error:
-            broken.append(str(error))
-    presets = [(method, preset) for method in known if method.trains for preset in method.presets]
-    counts = {
-        (method.name, preset): trainable_parameters(method.name, preset, on)
-        for method, preset in track(presets, "counting", console=console, transient=True)
-    }
-    table = Table(box=None, pad_edge=False)
-    table.add_column("method\n  preset", no_wrap=True)
-    table.add_column("\nparameters", no_wrap=True, justify="right")
-    table.add_column("trains\nsource")
-    for method in known:
-        table.add_row(f"[bold]{method.name}", "", method.changes if method.trains else "control")
-        source = method.source
-        for preset in method.presets if method.trains else ():
-            count = counts[method.name, preset]
-            shown = "not possible" if count is None else f"{count:,}"
-            table.add_row(f"  {preset}", shown, f"[dim]{source}")
-            source = ""
-    console.print(table)
-    title = ARCHITECTURES[on].title
-    note = "for a subject described in two words, such as a corgi dog"
-    console.print(f"Parameters on {title}, {note}.", style="dim", highlight=False)
-    if broken:
-        raise UserError("; ".join(broken))
-
-
-@app.command(epilog="Example:  tbbench run ablation --protocol textboost-v2")
-def protocols() -> None:
-    """List the protocols: how each makes and scores pictures, and what is not as published."""
-    from rich.console import Console
-
-    from benchmark.protocol_table import as_text
-
-    console = Console()
-    for line in as_text():
-        console.print(line, highlight=False)
-
-
-@data.command(epilog="Example:  tbbench data fetch dreambench")
-def fetch(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]) -> None:
-    """Download a data set's photos, verified; what is there already is kept."""
-    from rich.console import Console
-    from rich.progress import DownloadColumn, Progress
-
-    from benchmark import dreambench
-
-    _only_dreambench(name)
-    with Progress(*Progress.get_default_columns(), DownloadColumn(), transient=True) as bars:
-        task = bars.add_task("fetching")
-        fetched = dreambench.fetch(
-            progress=lambda done, total: bars.update(task, completed=done, total=total)
-        )
-    Console().print(str(fetched), highlight=False, soft_wrap=True)
-
-
-@data.command(epilog="Example:  tbbench data check dreambench")
-def check(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]) -> None:
-    """Compare every photo with its recorded checksum; exit code 1 when one is damaged."""
-    from rich.console import Console
-
-    from benchmark import dreambench
-
-    _only_dreambench(name)
-    console = Console()
-    dataset = dreambench.DreamBench()
-    problems = dataset.check()
-    for problem in problems:
-        console.print(problem, highlight=False, soft_wrap=True)
-    if problems:
-        raise typer.Exit(FAILED)
-    console.print(f"all photos in {dataset.root} are as recorded", highlight=False, soft_wrap=True)
-
-
-@cache.command(epilog="Example:  tbbench cache info")
-def info() -> None:
-    """Where the cache of embeddings lies, how much it holds and how much it may hold."""
-    from benchmark.embedding_cache import open_cache
-
-    _print_cache(open_cache().info())
-
-
-@cache.command(epilog="Examples:  tbbench cache prune --megabytes 500  |  tbbench cache prune")
-def prune(
-    megabytes: Annotated[float, typer.Option(min=0, help="What may stay; 0 empties it.")] = 0,
-) -> None:
-    """Drop the embeddings that were not used for longest. They are computed again when needed."""
-    from benchmark.embedding_cache import open_cache
-
-    _print_cache(open_cache().prune(int(megabytes * 1_000_000)))
-
-
-def _print_cache(info: Info) -> None:
-    limit = f"at most {info.limit / 1e6:,.0f} MB" if info.limit else "turned off"
-    held = f"{info.embeddings:,} embeddings, {info.bytes / 1e6:,.1f} MB"
-    typer.echo(f"{info.file}: {held}; {limit}")
+app.add_typer(listing.app)
+app.add_typer(data.app, name="data")
+app.add_typer(cache.app, name="cache")
 
 
 def _show(path: Path, console: Console, fresh: bool, out: Path | None = None) -> None:
@@ -364,14 +237,6 @@ def _show(path: Path, console: Console, fresh: bool, out: Path | None = None) ->
         page = reports.render(run, out)
     console.print(rich_comparison(run.results()))
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
-
-
-def _only_dreambench(name: str) -> None:
-    if name != "dreambench":
-        from benchmark.subjects import unknown
-
-        hint = "; the toy world is drawn and needs no photos" if name == "toyworld" else ""
-        raise UserError(unknown("data set with photos", name, ["dreambench"]) + hint)
 
 
 def main() -> None:

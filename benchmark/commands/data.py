@@ -1,0 +1,55 @@
+"""`tbbench data`: photos of a data set."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from benchmark.commands import FAILED
+from benchmark.errors import UserError
+
+app = typer.Typer(help="Get and check the photos of a data set.", no_args_is_help=True)
+
+
+@app.command(epilog="Example:  tbbench data fetch dreambench")
+def fetch(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]) -> None:
+    """Download a data set's photos, verified; what is there already is kept."""
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress
+
+    from benchmark import dreambench
+
+    _only_dreambench(name)
+    with Progress(*Progress.get_default_columns(), DownloadColumn(), transient=True) as bars:
+        task = bars.add_task("fetching")
+        fetched = dreambench.fetch(
+            progress=lambda done, total: bars.update(task, completed=done, total=total)
+        )
+    Console().print(str(fetched), highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example:  tbbench data check dreambench")
+def check(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]) -> None:
+    """Compare every photo with its recorded checksum; exit code 1 when one is damaged."""
+    from rich.console import Console
+
+    from benchmark import dreambench
+
+    _only_dreambench(name)
+    console = Console()
+    dataset = dreambench.DreamBench()
+    problems = dataset.check()
+    for problem in problems:
+        console.print(problem, highlight=False, soft_wrap=True)
+    if problems:
+        raise typer.Exit(FAILED)
+    console.print(f"all photos in {dataset.root} are as recorded", highlight=False, soft_wrap=True)
+
+
+def _only_dreambench(name: str) -> None:
+    if name != "dreambench":
+        from benchmark.subjects import unknown
+
+        hint = "; the toy world is drawn and needs no photos" if name == "toyworld" else ""
+        raise UserError(unknown("data set with photos", name, ["dreambench"]) + hint)

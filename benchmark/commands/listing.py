@@ -1,0 +1,77 @@
+"""`tbbench methods` and `tbbench protocols`: what there is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from benchmark.errors import UserError, plugin_code
+
+app = typer.Typer()
+
+
+@app.command(epilog="Examples:  tbbench methods  |  tbbench methods --on sdxl")
+def methods(
+    on: Annotated[
+        str, typer.Option(metavar="NAME", help="Count on sd15, sd21-base or sdxl.")
+    ] = "sd15",
+) -> None:
+    """List the methods: what each trains, its presets, their parameters and sources.
+
+    Parameters are counted by the methods' own code on the named architecture, without weights.
+    """
+    from rich.console import Console
+    from rich.progress import track
+    from rich.table import Table
+
+    from benchmark.backbones.architectures import ARCHITECTURES
+    from benchmark.parameters import trainable_parameters
+    from benchmark.subjects import unknown
+    from methods import get_method, method_names
+
+    if on not in ARCHITECTURES:
+        raise UserError(unknown("architecture", on, list(ARCHITECTURES)))
+    console = Console()
+    known, broken = [], []
+    for name in method_names():
+        try:
+            with plugin_code("method", name):
+                known.append(get_method(name))
+        except UserError as error:
+            broken.append(str(error))
+    presets = [(method, preset) for method in known if method.trains for preset in method.presets]
+    counts = {
+        (method.name, preset): trainable_parameters(method.name, preset, on)
+        for method, preset in track(presets, "counting", console=console, transient=True)
+    }
+    table = Table(box=None, pad_edge=False)
+    table.add_column("method\n  preset", no_wrap=True)
+    table.add_column("\nparameters", no_wrap=True, justify="right")
+    table.add_column("trains\nsource")
+    for method in known:
+        table.add_row(f"[bold]{method.name}", "", method.changes if method.trains else "control")
+        source = method.source
+        for preset in method.presets if method.trains else ():
+            count = counts[method.name, preset]
+            shown = "not possible" if count is None else f"{count:,}"
+            table.add_row(f"  {preset}", shown, f"[dim]{source}")
+            source = ""
+    console.print(table)
+    title = ARCHITECTURES[on].title
+    note = "for a subject described in two words, such as a corgi dog"
+    console.print(f"Parameters on {title}, {note}.", style="dim", highlight=False)
+    if broken:
+        raise UserError("; ".join(broken))
+
+
+@app.command(epilog="Example:  tbbench run ablation --protocol textboost-v2")
+def protocols() -> None:
+    """List the protocols: how each makes and scores pictures, and what is not as published."""
+    from rich.console import Console
+
+    from benchmark.protocol_table import as_text
+
+    console = Console()
+    for line in as_text():
+        console.print(line, highlight=False)
