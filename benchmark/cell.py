@@ -1,8 +1,8 @@
 """What a worker does for one cell, stage by stage.
 
 load, prepare, train, save: on a pipeline of its own, skipped when a whole checkpoint is there.
-reload, generate, score: always from the checkpoint on a fresh pipeline, so that a cell that was
-interrupted gives the same pictures as one that was not.
+reload, generate, probe, score: always from the checkpoint on a fresh pipeline, so that a cell that
+was interrupted gives the same pictures as one that was not.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from benchmark.measure import Cost, Device, Stage, open_device, step_costs
 from benchmark.pictures import read_picture, write_picture
 from benchmark.plan import Cell, backbone_of
 from benchmark.prior import PriorImages
+from benchmark.scoring import score_pictures
 from benchmark.store import CellFolder, cell_folder
 from benchmark.subjects import Dataset, Prompt, Subject, open_dataset
 from benchmark.together import parts, subject_together
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
     from PIL import Image
 
+    from benchmark.metrics.probed import Probed
     from methods import ImageRequest, Method, Task
     from methods.interface import Companion
 
@@ -199,7 +201,7 @@ def train_stages(bench: Bench) -> list[Cost]:
 
 
 def image_stages(run: Path, bench: Bench) -> list[Cost]:
-    """reload (load, for a method that does not train), generate and score."""
+    """reload (load, for a method that does not train), generate, probe where asked, and score."""
     gc.collect()
     method, task = bench.method, bench.task
     with bench.stage("reload" if method.trains else "load") as load:
@@ -212,11 +214,43 @@ def image_stages(run: Path, bench: Bench) -> list[Cost]:
         generate.seconds_not_here = make_pictures(bench, pipe)
         count = len(bench.cell.prompts) * len(bench.cell.seeds)
         generate.add("images", count, "images", "exact")
+    costs = [*load.costs, *generate.costs]
+    found = None
+    if bench.cell.probes and method.trains:
+        with bench.stage("probe") as probe:
+            found = make_probes(bench, pipe)
+        costs += probe.costs
     del pipe
     gc.collect()
     with bench.stage("score") as score:
-        score_pictures(run, bench)
-    return [*load.costs, *generate.costs, *score.costs]
+        circumstances = bench.circumstances
+        score_pictures(
+            run,
+            bench.folder,
+            bench.cell,
+            bench.subject,
+            circumstances.scoring_batch,
+            circumstances.device,
+            probed=found,
+        )
+    return [*costs, *score.costs]
+
+
+def make_probes(bench: Bench, pipe: DiffusionPipeline) -> Probed:
+    """What metrics want of the trained model without the subject, and the same untouched."""
+    from benchmark.probes import Prober, both
+
+    cell, compute = bench.cell, bench.task.compute
+    prober = Prober(
+        cell.probes,
+        _sampling(cell),
+        cell.backbone_revision,
+        compute.precision,
+        lambda: backbone_of(cell).load(compute.device, compute.precision),
+        lambda done, total: bench.circumstances.report("probe", done, total),
+    )
+    trained = prober.trained(pipe, bench.folder.path / "probes", _origin(bench))
+    return both(trained, prober.untouched())
 
 
 def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> float:
@@ -227,7 +261,7 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> float:
     from methods import ImageRequest
 
     cell, method, folder = bench.cell, bench.method, bench.folder
-    origin = digest([cell.key, read_record(folder.path / "checkpoint.json").get("files")], 16)
+    origin = _origin(bench)
     spent_file = folder.path / "generate.json"
     spent: dict[str, float] = read_record(spent_file)
     earlier = 0.0
@@ -262,58 +296,18 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> float:
     return earlier
 
 
+def _origin(bench: Bench) -> str:
+    """What marks a picture as made for this cell by this checkpoint."""
+    files = read_record(bench.folder.path / "checkpoint.json").get("files")
+    return digest([bench.cell.key, files], 16)
+
+
 def _generate(
     cell: Cell, pipe: DiffusionPipeline, requests: list[ImageRequest]
 ) -> list[Image.Image]:
     ids = {template: id for id, template in cell.prompts.items()}
     seeds = [noise_seed(cell.subject, ids[r.template], r.seed) for r in requests]
     return sample(pipe, [request.prompt for request in requests], seeds, _sampling(cell))
-
-
-def score_pictures(run: Path, bench: Bench) -> None:
-    """Scores the pictures as they lie on disk, and writes scores.parquet."""
-    import io
-
-    import pandas as pd
-
-    from benchmark.atomic import write_bytes
-    from benchmark.metrics import score_images
-
-    cell = bench.cell
-    rows, images, texts = [], [], []
-    for id, template in cell.prompts.items():
-        prompt = Prompt(id, template)
-        for seed in cell.seeds:
-            path = bench.folder.image(id, seed)
-            text = prompt.text(cell.class_noun)
-            images.append(path)
-            texts.append(text)
-            where = path.relative_to(run).as_posix()
-            rows.append({"prompt_id": id, "prompt": text, "seed": seed, "image": where})
-    scores = score_images(
-        pd.DataFrame(rows),
-        images,
-        texts,
-        [bench.subject.photo(name).load() for name in cell.seen],
-        [bench.subject.photo(name).load() for name in cell.unseen],
-        list(cell.metrics),
-        list(cell.image_encoders),
-        list(cell.text_encoders),
-        bench.circumstances.scoring_batch,
-        bench.circumstances.device,
-        other_photos(cell),
-    )
-    content = io.BytesIO()
-    scores.to_parquet(content, index=False)
-    write_bytes(bench.folder.path / "scores.parquet", content.getvalue())
-
-
-def other_photos(cell: Cell) -> list[Image.Image]:
-    """The photos of other subjects that the cell's metrics look at."""
-    dataset = open_dataset(cell.dataset)
-    places = [tuple(other.split("/", 1)) for other in cell.others]
-    subjects = {name: dataset.subject(name) for name in dict.fromkeys(name for name, _ in places)}
-    return [subjects[name].photo(photo).load() for name, photo in places]
 
 
 def _sampling(cell: Cell) -> Sampling:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-STAGES = ("load", "prepare", "train", "save", "reload", "generate", "score")
+STAGES = ("load", "prepare", "train", "save", "reload", "generate", "probe", "score")
 SAMPLING_SECONDS = 0.02
 """How often memory is looked at where the kernel does not keep a peak that can be reset."""
 

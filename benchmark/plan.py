@@ -68,12 +68,14 @@ class Cell:
     protocol_name: str | None = None
     others: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Photos of other subjects, "dog6/05.jpg" -> SHA-256; only where a metric looks at them."""
+    probes: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
+    """What metrics want made without the subject: kind -> prompt -> number of pictures."""
     outcome_version: int = OUTCOME_VERSION
 
     @property
     def key(self) -> str:
         """16 hex digits over all fields."""
-        return digest(dataclasses.asdict(self), 16)
+        return cell_key(dataclasses.asdict(self))
 
     @property
     def label(self) -> str:
@@ -94,6 +96,17 @@ class Cell:
         return Cell(**content)
 
 
+LATER = ("protocol_name", "others", "probes")
+
+
+def cell_key(content: Mapping[str, Any]) -> str:
+    """The key of a cell from `Cell.to_json`, of this version or an earlier one.
+
+    A field that came later does not count while it is empty: runs from before keep their keys.
+    """
+    return digest({k: v for k, v in content.items() if v or k not in LATER}, 16)
+
+
 Resolved = MutableMapping[str, dict[str, Any]]
 """What `plan` found out from method classes, by a hash of what it asked: kept in the run's folder,
 it lets a second plan of the same run do without importing them."""
@@ -101,7 +114,8 @@ it lets a second plan of the same run do without importing them."""
 
 def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
     """All cells of a run, subject by subject. UserError for any name that does not exist."""
-    from benchmark.metrics import needs_others
+    from benchmark.metrics import needs
+    from benchmark.probes import probe_prompts
 
     resolved = {} if resolved is None else resolved
     backbone = open_backbone(config.backbone)
@@ -113,7 +127,7 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
     prompts = {live: _prompts(config, dataset, live) for live in {s.live for s in subjects}}
     compute = config.training.model_dump(exclude={"steps", "resolution"})
     captions = digest(list(backbone.captions()), 12)
-    photos = _photos(dataset, split) if needs_others(list(metrics)) else {}
+    needed = needs(metrics)
     return [
         Cell(
             method=entry.name,
@@ -144,12 +158,8 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
             image_encoders=image_encoders,
             text_encoders=text_encoders,
             protocol_name=config.protocol,
-            others={
-                f"{name}/{photo}": sha
-                for name, checksums in photos.items()
-                if name not in parts(facts.name)
-                for photo, sha in checksums.items()
-            },
+            others=other_checksums(dataset, config.split, facts.name) if "others" in needed else {},
+            probes=probe_prompts(needed, facts.class_noun),
         )
         for train_seed in config.train_seeds
         for facts in subjects
@@ -261,9 +271,14 @@ def _prompts(config: RunConfig, dataset: Dataset, live: bool) -> list[Prompt]:
     return chosen
 
 
-def _photos(dataset: Dataset, split: Mapping[str, tuple[str, ...]]) -> dict[str, dict[str, str]]:
-    """Subject -> photo -> SHA-256, of every subject of the split."""
-    return {name: dict(dataset.facts(name).checksums) for name in split}
+def other_checksums(dataset: Dataset, split: str, subject: str) -> dict[str, str]:
+    """Photos of all other subjects of the split, "dog6/05.jpg" -> SHA-256."""
+    return {
+        f"{name}/{photo}": sha
+        for name in dataset.split(split)
+        if name not in parts(subject)
+        for photo, sha in dataset.facts(name).checksums.items()
+    }
 
 
 def _held_out(facts: SubjectFacts, training: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmark.atomic import digest, read_json, read_record, write_json, write_text
+from benchmark.atomic import read_json, read_record, write_json, write_text
 from benchmark.backbones import open_backbone
 from benchmark.collect import collect
 from benchmark.config import RunConfig, toml_text
@@ -19,7 +19,7 @@ from benchmark.errors import UserError
 from benchmark.executors import Job
 from benchmark.executors.local import choose_devices, run_jobs
 from benchmark.pictures import write_thumbnails
-from benchmark.plan import Cell, check_ready, plan
+from benchmark.plan import Cell, cell_key, check_ready, plan
 from benchmark.progress import RunProgress
 from benchmark.store import Run, cell_folder, read_resolved, write_plan
 
@@ -84,7 +84,7 @@ def check_folder(path: Path) -> None:
 def earlier_plan(path: Path) -> set[str]:
     """Keys of the cells that the folder's plan names; empty for a new run."""
     plan = read_record(path / "plan.json")
-    return {digest(cell, 16) for cell in plan.get("cells", [])}  # as `Cell.key`, of any version
+    return {cell_key(cell) for cell in plan.get("cells", [])}
 
 
 def describe_run(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.any_pictures.picture_files import open_picture
-from benchmark.any_pictures.records import Batch
+from benchmark.any_pictures.records import Batch, Target
 from benchmark.atomic import digest, write_bytes, write_json
+from benchmark.metrics import needs
 from benchmark.pictures import read_picture, thumbnail, thumbnail_name, write_picture
-from benchmark.plan import Cell
+from benchmark.plan import Cell, other_checksums
+from benchmark.scoring import score_pictures
 from benchmark.store import CellFolder, cell_folder
-from benchmark.subjects import Prompt
+from benchmark.subjects import DATASET_NAMES, open_dataset
 
 UNKNOWN = "unknown"
 """Stands where nothing is known of how pictures were made."""
@@ -52,6 +53,7 @@ def make_work(
         for id, template in batch.target.prompts.items():
             if id in present[batch.target.subject]:
                 mine.setdefault(id, template)
+    needed = needs(versions[0])
     made = []
     for batch in batches:
         sums = {place: checksums[record.file] for place, record in batch.pictures.items()}
@@ -65,10 +67,19 @@ def make_work(
             metrics=dict(versions[0]),
             image_encoders=dict(versions[1]),
             text_encoders=dict(versions[2]),
+            others=_others(batch.target) if "others" in needed else {},
+            probes={},
         )
         known = f"{cell.code_version}+" if batch.target.cell else ""
         made.append(Work(replace(cell, code_version=f"{known}{code}"), batch, sums))
     return made
+
+
+def _others(target: Target) -> dict[str, str]:
+    """Photos of other subjects; none for pictures that bring their own single photo."""
+    if target.dataset not in DATASET_NAMES:
+        return {}
+    return other_checksums(open_dataset(target.dataset), target.split, target.subject)
 
 
 def _described(batch: Batch) -> Cell:
@@ -121,7 +132,9 @@ def score_cell(run: Path, work: Work, batch_size: int, device: str) -> bool:
         folder.begin(work.cell)
         try:
             _copy(folder, work)
-            _score(run, folder, work, batch_size, device)
+            pictures = work.batch.pictures
+            photos = work.batch.target.photos()
+            score_pictures(run, folder, work.cell, photos, batch_size, device, pictures)
         except Exception as error:
             write_bytes(folder.log, traceback.format_exc().encode())
             folder.fail(work.cell, type(error).__name__, str(error))
@@ -141,42 +154,6 @@ def _copy(folder: CellFolder, work: Work) -> None:
         if opened.sha256 != expected:
             raise ValueError(f"{record.where} changed while it was scored; start again")
         write_picture(path, opened.image, expected, {"file": record.where, "seed": str(seed)})
-
-
-def _score(run: Path, folder: CellFolder, work: Work, batch_size: int, device: str) -> None:
-    """Scores the copies as they lie on disk, and writes scores.parquet."""
-    import pandas as pd
-
-    from benchmark.metrics import score_images
-
-    cell = work.cell
-    rows, images, texts = [], [], []
-    for id, template in cell.prompts.items():
-        for seed in cell.seeds:
-            if (id, seed) not in work.batch.pictures:
-                continue
-            path = folder.image(id, seed)
-            images.append(path)
-            text = Prompt(id, template).text(cell.class_noun)
-            texts.append(text)
-            where = path.relative_to(run).as_posix()
-            rows.append({"prompt_id": id, "prompt": text, "seed": seed, "image": where})
-    subject = work.batch.target.photos()
-    scores = score_images(
-        pd.DataFrame(rows),
-        images,
-        texts,
-        [subject.photo(name).load() for name in cell.seen],
-        [subject.photo(name).load() for name in cell.unseen],
-        list(cell.metrics),
-        list(cell.image_encoders),
-        list(cell.text_encoders),
-        batch_size,
-        device,
-    )
-    content = io.BytesIO()
-    scores.to_parquet(content, index=False)
-    write_bytes(folder.path / "scores.parquet", content.getvalue())
 
 
 def write_reference_photos(run: Path, work: Iterable[Work]) -> None:

@@ -44,7 +44,7 @@ def score_found(found: Found, request: Request, console: Console) -> Outcome:
     UserError for a metric, encoder or device that there is not, for photos of the data set that
     are missing, and for a folder that holds something else.
     """
-    from benchmark.metrics import check_metric
+    from benchmark.metrics import PROBES, check_metric, needs
 
     assert found.batches, "there is something to score"
     path = request.out or Path("runs") / f"score-{_file_name('-'.join(found.methods))}"
@@ -53,6 +53,11 @@ def score_found(found: Found, request: Request, console: Console) -> Outcome:
     for metric in config.scoring.metrics:
         with plugin_code("metric", metric):
             check_metric(metric)
+            if needs([metric]) & PROBES:
+                raise UserError(
+                    f"metric {metric!r} asks the trained model for pictures without the subject, "
+                    "and there are pictures alone; leave it out here, `tbbench run` can take it"
+                )
     work = make_work(found.batches, found.checksums, scoring_versions(config))
     todo = [item for item in work if not cell_folder(path, item.cell.key).done()]
     device = choose_devices(request.device, 1, 1)[0] if todo else ""

@@ -3,14 +3,17 @@
 A metric's file holds
 
 - `KIND`: `"image"` when it needs image embeddings alone, `"text"` when it needs prompts as well,
-  `"pixels"` when it looks at the pictures with a network of its own, named by `ENCODER`;
+  `"pixels"` when it looks at the pictures with a network of its own, named by `ENCODER`, `"model"`
+  when it looks at the trained model's text encoders, called `ENCODER` too;
 - `EMITS`: every value of the column `metric` it writes -> `"higher"` or `"lower"`, whichever is
   better, or `"reference"` for a yardstick such as the score of real photos;
 - `CAVEAT`, if it ranks wrongly where the truth is known: one sentence that reports repeat;
-- `OTHERS = True`, if it wants other subjects' photos in its evidence;
+- `NEEDS`, if it wants more in its evidence than pictures, photos and prompts: a tuple of `others`
+  (other subjects' photos), `augmented` (changed copies of the training photos), `class` and `drift`
+  (what the trained model makes without the subject, see `benchmark/probes.py`);
 - `check()`, if it needs something that may be missing: raises UserError before any training;
 - `score(evidence)`: a pure function that returns a frame with `SCORE_COLUMNS`; for `"pixels"`
-  `score(rows, images, device)`, with a row for every picture.
+  `score(rows, images, device)`, with a row for every picture, for `"model"` `score(probed)`.
 
 A package outside this project adds a metric through an entry point in the group
 `textboost_bench.metrics` that names such a module.
@@ -19,7 +22,7 @@ A package outside this project adds a metric through an entry point in the group
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, suppress
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -34,9 +37,11 @@ if TYPE_CHECKING:
 
     from benchmark.metrics.encoders import Picture
     from benchmark.metrics.evidence import Evidence
+    from benchmark.metrics.probed import Probed
 
 ENTRY_POINTS = "textboost_bench.metrics"
-NOT_METRICS = frozenset({"encoders", "evidence"})
+NOT_METRICS = frozenset({"augmented", "encoders", "evidence", "probed"})
+PROBES = frozenset({"class", "drift"})
 
 
 class Metric(Protocol):
@@ -56,6 +61,16 @@ class PixelMetric(Protocol):
     ENCODER: str
 
     def score(self, rows: pd.DataFrame, images: Sequence[Picture], device: str) -> pd.DataFrame: ...
+
+
+class ModelMetric(Protocol):
+    """What the module of a metric offers whose `KIND` is `model`."""
+
+    KIND: str
+    EMITS: dict[str, str]
+    ENCODER: str
+
+    def score(self, probed: Probed) -> pd.DataFrame: ...
 
 
 def metric_names() -> list[str]:
@@ -81,9 +96,9 @@ def check_metric(name: str) -> None:
         check()
 
 
-def needs_others(names: Sequence[str]) -> bool:
-    """Whether one of the metrics looks at other subjects' photos."""
-    return any(getattr(get_metric(name), "OTHERS", False) for name in names)
+def needs(names: Iterable[str]) -> set[str]:
+    """What the metrics want beyond pictures, photos and prompts: the union of their `NEEDS`."""
+    return {need for name in names for need in getattr(get_metric(name), "NEEDS", ())}
 
 
 def metric_version(name: str) -> str:
@@ -129,50 +144,65 @@ def score_images(
     batch_size: int = 32,
     device: str = "cpu",
     others: Sequence[Picture] = (),
+    probed: Probed | None = None,
 ) -> pd.DataFrame:
     """Score the images of one cell with every metric and every encoder it can use.
 
     `rows` describes the n images or files of images, in order: prompt_id, prompt, seed, image.
     `prompts_text` holds for each the prompt with the class noun alone, the text that alignment is
     measured against. `seen` are the training photos, `unseen` the held-out ones, perhaps none; a
-    score without evidence has no row. `others` are other subjects' photos, see `needs_others`.
-    Image metrics run once per image encoder, text metrics once per text encoder, those of pixels
-    once. Returns `SCORE_COLUMNS` and the column `encoder`. Raises UserError for an
-    unknown metric or encoder, ValueError for lists of unlike length.
+    score without evidence has no row. `others` are other subjects' photos and `probed` is what
+    the trained model made without the subject, for metrics that need it. Image metrics run once per
+    image encoder, text metrics once per text encoder, those of pixels and of the model once.
+    Returns `SCORE_COLUMNS` and the column `encoder`. Raises UserError for an unknown metric or
+    encoder, ValueError for lists of unlike length.
     """
     import pandas as pd
 
-    from benchmark.metrics.encoders import open_encoder, picture_digests
-    from benchmark.metrics.evidence import SCORE_COLUMNS, collect
+    from benchmark.metrics.augmented import changed
+    from benchmark.metrics.encoders import decoded, open_encoder, picture_digests
+    from benchmark.metrics.evidence import SCORE_COLUMNS, Pictures, collect
+    from benchmark.metrics.probed import Probed
 
     if not len(rows) == len(images) == len(prompts_text):
         raise ValueError(
             f"{len(rows)} rows, {len(images)} images and {len(prompts_text)} prompts: one each"
         )
     modules = [get_metric(name) for name in metrics]
-    wanted = {"image": list(image_encoders), "text": list(text_encoders), "pixels": []}
-    others = others if needs_others(metrics) else ()
-    pictures = [*images, *seen, *unseen, *others]
-    digests = dict(zip(map(id, pictures), picture_digests(pictures), strict=True))
-    parts = [
-        pixel.score(rows.reset_index(drop=True), images, device).assign(encoder=pixel.ENCODER)
-        for pixel in (cast(PixelMetric, module) for module in modules if module.KIND == "pixels")
-    ]
+    wanted = {"image": list(image_encoders), "text": list(text_encoders)}
+    needed = needs(metrics)
+    probed = probed or Probed()
+    pictures = Pictures(
+        images,
+        seen,
+        unseen,
+        others if "others" in needed else (),
+        changed([decoded(photo) for photo in seen]) if "augmented" in needed else {},
+        {kind: two for kind, two in probed.pictures.items() if kind in needed},
+    )
+    everything = pictures.all()
+    digests = dict(zip(map(id, everything), picture_digests(everything), strict=True))
+    parts = []
+    for module in modules:
+        if module.KIND == "pixels":
+            pixel = cast(PixelMetric, module)
+            part = pixel.score(rows.reset_index(drop=True), images, device)
+            parts.append(part.assign(encoder=pixel.ENCODER))
+        elif module.KIND == "model":
+            model = cast(ModelMetric, module)
+            parts.append(model.score(probed).assign(encoder=model.ENCODER))
     for name in dict.fromkeys([*image_encoders, *text_encoders]):
-        due = [module for module in modules if name in wanted[module.KIND]]
+        due = [module for module in modules if name in wanted.get(module.KIND, ())]
         if not due:
             continue
         needs_text = any(module.KIND == "text" for module in due)
         evidence = collect(
             open_encoder(name, device),
             rows,
-            images,
+            pictures,
             prompts_text if needs_text else None,
-            seen,
-            unseen,
             batch_size,
             digests,
-            others,
         )
         parts += [module.score(evidence).assign(encoder=name) for module in due]
     filled = [part for part in parts if len(part)]

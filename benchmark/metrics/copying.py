@@ -23,7 +23,7 @@ import pandas as pd
 from benchmark.metrics.evidence import Evidence, Rows, scores
 
 KIND = "image"
-OTHERS = True
+NEEDS = ("others",)
 EMITS = {
     "copied": "lower",
     "copied-real": "reference",

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmark.metrics.probed import Two
+
 if TYPE_CHECKING:
     from benchmark.metrics.encoders import Encoder, Picture
 
@@ -40,18 +42,39 @@ class Evidence:
     """[n, d], each image's prompt; None for an encoder without text."""
     others: Rows = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     """[o, d], photos of other subjects; o is 0 where no metric wants them."""
+    augmented: Mapping[str, Rows] = field(default_factory=dict)
+    """Name of a change -> [c, d], training photos changed so; only where a metric wants them."""
+    probes: Mapping[str, Two[Rows]] = field(default_factory=dict)
+    """`class` or `drift` -> [p, d], pictures that leave the subject out; the same."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of one cell that metrics look at; see `Evidence` for what each is."""
+
+    generated: Sequence[Picture]
+    seen: Sequence[Picture]
+    unseen: Sequence[Picture]
+    others: Sequence[Picture]
+    augmented: Mapping[str, Sequence[Picture]]
+    probes: Mapping[str, Two[Sequence[Picture]]]
+
+    def all(self) -> list[Picture]:
+        """Every picture, as often as it is used."""
+        found = [*self.generated, *self.seen, *self.unseen, *self.others]
+        found += [picture for pictures in self.augmented.values() for picture in pictures]
+        for two in self.probes.values():
+            found += [*two.trained, *two.untouched]
+        return found
 
 
 def collect(
     encoder: Encoder,
     rows: pd.DataFrame,
-    images: Sequence[Picture],
+    pictures: Pictures,
     prompts_text: Sequence[str] | None,
-    seen: Sequence[Picture],
-    unseen: Sequence[Picture],
     batch_size: int,
     digests: Mapping[int, bytes],
-    others: Sequence[Picture] = (),
 ) -> Evidence:
     """Embed a cell. Prompts that repeat are embedded once.
 
@@ -68,11 +91,16 @@ def collect(
         texts = encoder.texts(distinct, batch_size)[[place[text] for text in prompts_text]]
     return Evidence(
         rows=rows[IMAGE_COLUMNS].reset_index(drop=True),
-        generated=embed(images),
-        seen=embed(seen),
-        unseen=embed(unseen),
+        generated=embed(pictures.generated),
+        seen=embed(pictures.seen),
+        unseen=embed(pictures.unseen),
         texts=texts,
-        others=embed(others),
+        others=embed(pictures.others),
+        augmented={name: embed(changed) for name, changed in pictures.augmented.items()},
+        probes={
+            kind: Two(embed(two.trained), embed(two.untouched))
+            for kind, two in pictures.probes.items()
+        },
     )
 
 
@@ -82,6 +110,13 @@ def described(evidence: Evidence) -> list[dict[str, object]]:
         dict(zip(IMAGE_COLUMNS, row, strict=True))
         for row in evidence.rows[IMAGE_COLUMNS].itertuples(index=False, name=None)
     ]
+
+
+def distances(some: Rows, others: Rows) -> Rows:
+    """[n], 1 - cosine of each row with its counterpart; rows of length 1. 0 for equal rows."""
+    # Half the squared distance is the same, and exactly 0 where 1 - cosine is rounding.
+    apart: Rows = ((some - others) ** 2).sum(axis=1) / 2
+    return apart
 
 
 def scores(records: Iterable[Mapping[str, object]]) -> pd.DataFrame:

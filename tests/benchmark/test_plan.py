@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,10 @@ import pytest
 
 import methods
 from benchmark.backbones import open_backbone
-from benchmark.cell import other_photos
 from benchmark.config import RunConfig, load_config, ready_runs
 from benchmark.errors import UserError
-from benchmark.plan import Cell, check_ready, plan
+from benchmark.plan import LATER, Cell, cell_key, check_ready, plan
+from benchmark.scoring import other_photos
 from benchmark.toyworld.dataset import ToyWorld
 
 Small = Callable[..., RunConfig]
@@ -240,3 +241,10 @@ def test_other_subjects_photos_count_where_a_metric_looks_at_them(small: Small) 
     }
     assert {photo.size for photo in other_photos(cell)} == {(64, 64)}
     assert len(other_photos(cell)) == len(cell.others)
+
+
+def test_a_field_that_came_later_leaves_the_keys_of_earlier_runs_alone(small: Small) -> None:
+    (cell,) = plan(small(methods=[{"name": "base"}]))
+    earlier = {name: value for name, value in cell.to_json().items() if name not in LATER}
+    assert cell_key(earlier) == cell.key
+    assert replace(cell, probes={"class": {"a dog": 8}}).key != cell.key

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmark.any_pictures import cells
+from benchmark.atomic import read_json
 from tests.benchmark.any_pictures.conftest import TOY, Score, textboost_folder
 
 
@@ -24,7 +25,7 @@ def test_the_same_command_again_does_nothing(
 ) -> None:
     first = score(folder, *TOY)
     before = times(first.run)
-    monkeypatch.setattr(cells, "_score", lambda *_: pytest.fail("scored twice"))
+    monkeypatch.setattr(cells, "score_pictures", lambda *_: pytest.fail("scored twice"))
     again = score(folder, *TOY)
     assert again.code == 0
     assert again.out.splitlines()[-1] == first.out.splitlines()[-1]
@@ -41,13 +42,13 @@ def test_changed_pictures_are_scored_again_and_the_others_not(
     file = folder / "seed0" / "spotted_dog" / "a_red_dog.png"
     Image.new("RGB", (64, 64), "white").save(file)
     scored = []
-    whole = cells._score
+    whole = cells.score_pictures
 
-    def watch(run, cell_folder, work, *others) -> None:
-        scored.append(work.cell.subject)
-        whole(run, cell_folder, work, *others)
+    def watch(run, cell_folder, cell, *others) -> None:
+        scored.append(cell.subject)
+        whole(run, cell_folder, cell, *others)
 
-    monkeypatch.setattr(cells, "_score", watch)
+    monkeypatch.setattr(cells, "score_pictures", watch)
     again = score(folder, *TOY)
     assert scored == ["spotted_dog"]
     after = again.of("mine", "spotted_dog")
@@ -62,14 +63,14 @@ def test_changed_pictures_are_scored_again_and_the_others_not(
 def test_a_cell_that_fails_is_told_and_tried_again(
     folder: Path, score: Score, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(run, cell_folder, work, *others) -> None:
-        if work.cell.subject == "spotted_dog":
+    def fail(run, cell_folder, cell, *others) -> None:
+        if cell.subject == "spotted_dog":
             raise RuntimeError("no memory\nleft")
-        whole(run, cell_folder, work, *others)
+        whole(run, cell_folder, cell, *others)
 
-    whole = cells._score
+    whole = cells.score_pictures
     with monkeypatch.context() as patch:
-        patch.setattr(cells, "_score", fail)
+        patch.setattr(cells, "score_pictures", fail)
         done = score(folder, *TOY)
     assert done.code == 1
     assert "spotted_dog" in done.err
@@ -149,3 +150,22 @@ def test_runs_of_other_data_sets_are_not_mixed(folder: Path, tmp_path: Path, sco
     beside = score("--method", f"other={folder}", run, *TOY[2:])
     assert beside.code == 0  # without being told, the pictures belong to the run's data set
     assert set(beside.results["method"]) == {"mine", "other"}
+
+
+def test_other_subjects_photos_are_there_for_a_metric_that_wants_them(
+    folder: Path, score: Score
+) -> None:
+    done = score(folder, *TOY, "--metrics", "copying")
+    assert done.code == 0
+    shares = done.results.set_index("metric").loc["copied", "value"]
+    assert set(shares.between(0, 1)) == {True}
+    cells_ = [read_json(path)["cell"] for path in done.run.glob("cells/*/cell.json")]
+    for cell in cells_:
+        assert len(cell["others"]) > 20
+        assert not any(other.startswith(f"{cell['subject']}/") for other in cell["others"])
+
+
+def test_a_metric_that_needs_the_model_is_refused(folder: Path, score: Score) -> None:
+    done = score(folder, "--dataset", "toyworld", "--metrics", "fidelity,pres")
+    assert done.code == 2
+    assert "'pres' asks the trained model for pictures without the subject" in done.err

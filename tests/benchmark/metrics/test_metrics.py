@@ -73,8 +73,9 @@ def score(colours, **changes):
 
 def test_our_metrics_are_found_and_the_rest_of_the_folder_is_not():
     assert metrics.metric_names() == [
-        *("alignment", "clip-mmd", "copying", "diversity", "fid", "fidelity", "kid"),
-        *("lpips-diversity", "precision-recall", "vendi"),
+        *("alignment", "augmentation-leak", "clip-mmd", "copying", "diversity", "fid"),
+        *("fidelity", "kid", "language-drift-images", "language-drift-text"),
+        *("lpips-diversity", "precision-recall", "pres", "vendi"),
     ]
 
 
@@ -121,8 +122,8 @@ def test_other_subjects_photos_are_embedded_for_no_other_metric(colours, monkeyp
         colours, "images", lambda given, *rest: seen.extend(given) or embed(given, *rest)
     )
     other = flat("green")
-    assert metrics.needs_others(["fidelity", "copying"])
-    assert not metrics.needs_others(["fidelity", "vendi"])
+    assert metrics.needs(["fidelity", "copying", "pres"]) == {"others", "class"}
+    assert metrics.needs(["fidelity", "vendi"]) == set()
     score(colours, metrics=["fidelity"], others=[other])
     assert not any(one is other for one in seen)
     score(colours, metrics=["copying"], others=[other])
