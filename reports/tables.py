@@ -32,7 +32,12 @@ YARDSTICKS = {
     "fidelity-ceiling": ("real photos (seen to unseen)", "fidelity"),
     "fidelity-ceiling-within": ("real photos (within unseen)", "fidelity"),
 }
-METRIC_ORDER = ("fidelity", "alignment", "diversity", "vendi")
+METRIC_ORDER = (
+    *("fidelity", "alignment", "diversity", "lpips-diversity", "vendi"),
+    *("kid-x1000", "fid", "clip-mmd", "precision", "recall"),
+    *("copied", "copying-gap", "augmentation-leak"),
+    *("pres", "language-drift-text", "language-drift-images"),
+)
 REFERENCE_ORDER = ("unseen", "seen")
 
 

@@ -18,6 +18,11 @@ from benchmark.metrics.evidence import Evidence, Rows, described, scores
 
 KIND = "image"
 NEEDS = ("augmented",)
+CAVEAT = (
+    "augmentation-leak is for pictures that show the subject: noise or another subject can be as "
+    "near to a crop as to the photo (on the toy world it ranks such sets wrongly with toy-clip, "
+    "Somers' D .58, and rightly with efficientnet-lite0); read it beside fidelity"
+)
 EMITS = {"augmentation-leak": "lower", "augmentation-leak-real": "reference"}
 
 

@@ -9,15 +9,13 @@ import torch
 
 from benchmark.backbones import open_backbone
 from benchmark.meta_evaluation import (
-    CLAIMS,
-    PURE,
     evaluate,
     judge,
     mixture,
     page,
     pictures,
-    truths,
 )
+from benchmark.meta_truths import CLAIMS, PURE, truths
 from benchmark.metrics import caveats, directions
 
 DOCS = Path(__file__).parents[2] / "docs"

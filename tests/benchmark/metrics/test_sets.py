@@ -112,6 +112,11 @@ def test_distances_grow_with_the_distance_of_the_sets():
     assert precision_recall(near, photos)[0] > precision_recall(far, photos)[0]
 
 
+def test_kid_is_emitted_in_thousandths():
+    sides = rows(0, 9), rows(1, 3), rows(2, 6, shift=0.4)
+    assert values("kid", *sides) == {"kid-x1000": pytest.approx(1000 * kid(sides[0], sides[2]))}
+
+
 def test_kid_of_one_distribution_is_about_zero_and_may_be_negative():
     found = [kid(rows(seed, 30), rows(100 + seed, 30)) for seed in range(8)]
     assert abs(np.mean(found)) < 0.05
