@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, INTERRUPTED, USER_MISTAKE, cache, data, listing
+from benchmark.commands import FAILED, INTERRUPTED, USER_MISTAKE, cache, data, doctor, listing
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -221,6 +221,7 @@ def score(
 
 
 app.add_typer(listing.app)
+app.add_typer(doctor.app)
 app.add_typer(data.app, name="data")
 app.add_typer(cache.app, name="cache")
 

@@ -33,7 +33,7 @@ YARDSTICKS = {
     "fidelity-ceiling-within": ("real photos (within unseen)", "fidelity"),
 }
 METRIC_ORDER = (
-    *("fidelity", "alignment", "diversity", "lpips-diversity", "vendi"),
+    *("fidelity", "alignment", "vqascore", "diversity", "lpips-diversity", "vendi"),
     *("kid-x1000", "fid", "clip-mmd", "precision", "recall"),
     *("copied", "copying-gap", "augmentation-leak"),
     *("pres", "language-drift-text", "language-drift-images"),

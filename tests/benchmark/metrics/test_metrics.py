@@ -75,7 +75,7 @@ def test_our_metrics_are_found_and_the_rest_of_the_folder_is_not():
     assert metrics.metric_names() == [
         *("alignment", "augmentation-leak", "clip-mmd", "copying", "diversity", "fid"),
         *("fidelity", "kid", "language-drift-images", "language-drift-text"),
-        *("lpips-diversity", "precision-recall", "pres", "vendi"),
+        *("lpips-diversity", "precision-recall", "pres", "vendi", "vqascore"),
     ]
 
 

@@ -1,0 +1,61 @@
+"""`tbbench doctor`: is everything there?"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from benchmark.commands import FAILED
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Examples:  tbbench doctor  |  tbbench doctor quickstart  |  "
+    "tbbench doctor mine.toml --protocol strict"
+)
+def doctor(
+    name: Annotated[
+        str | None, typer.Argument(help="A ready run's name or a TOML file. Default: the machine.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for `tbbench run`.")
+    ] = None,
+    protocol: Annotated[str | None, typer.Option(help="As for `tbbench run`.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Look whether this machine, or one run, has what it needs; say what to do where it has not.
+
+    With a run's name everything happens that the run does before its first training, downloads
+    included: what is well now will start without the network. Exit code 1 when there is a problem.
+    """
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from benchmark import doctor as look_at
+
+    if name is None:
+        findings = look_at.look()
+    else:
+        from benchmark.config import load_config
+
+        findings = look_at.ready(load_config(name, list(set_ or []), protocol))
+    console = Console(highlight=False, soft_wrap=True)
+    styles = {look_at.OK: "green", look_at.NOTE: "yellow", look_at.PROBLEM: "bold red"}
+    found = []
+    for finding in findings:
+        found.append(finding)
+        if as_json:
+            continue
+        mark = f"[{styles[finding.level]}]{finding.level:>7}[/]"
+        console.print(f"{mark}  ", end="")
+        console.print(f"{finding.what}: {finding.found}", markup=False)
+        if finding.fix:
+            console.print(f"         {finding.fix}", style="dim", markup=False)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+    if any(finding.level == look_at.PROBLEM for finding in found):
+        raise typer.Exit(FAILED)
