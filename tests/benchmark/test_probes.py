@@ -16,6 +16,8 @@ from benchmark.generate import Sampling
 from benchmark.plan import plan
 from benchmark.probes import CLASS_PICTURES, Prober, both, end_of_text, probe_prompts
 from benchmark.store import cell_folder
+from tests.methods.tiny_xl import build_tiny_xl, open_tiny_xl
+from tests.tiny import open_tiny_pipeline
 
 Small = Callable[..., RunConfig]
 METRICS = ["pres", "language-drift-images", "language-drift-text"]
@@ -48,7 +50,8 @@ def test_a_word_alone_drifts_by_nothing_and_a_trained_network_does(
     small: Small, tmp_path: Path
 ) -> None:
     word = run_one(small, tmp_path, {"name": "textual-inversion", "preset": "toy"})
-    unet = run_one(small, tmp_path, {"name": "dreambooth", "preset": "toy"})
+    frozen = {"train_text_encoder": False}
+    unet = run_one(small, tmp_path, {"name": "dreambooth", "preset": "toy", "settings": frozen})
     text = run_one(small, tmp_path, {"name": "textboost", "preset": "toy"})
     for metric in METRICS[1:]:
         assert value(word, metric) == 0.0
@@ -133,3 +136,17 @@ def test_a_text_ends_where_the_tokenizer_says(tiny_backbone: Path) -> None:
             state = pipe.text_encoder(torch.tensor([ids])).last_hidden_state[0, place]
         expected = (state / state.norm()).numpy()
         assert row == pytest.approx(expected, abs=1e-5)
+
+
+def test_both_text_encoders_of_sdxl_are_read(tiny_backbone: Path, tmp_path: Path) -> None:
+    built = build_tiny_xl(open_tiny_pipeline(tiny_backbone), tiny_backbone / "tokenizer", tmp_path)
+    pipe = open_tiny_xl(built)
+    before = end_of_text(pipe, ["a dog"])
+    widths = [pipe.text_encoder.config.hidden_size, pipe.text_encoder_2.config.hidden_size]
+    assert [rows.shape for rows in before] == [(1, width) for width in widths]
+    with torch.no_grad():  # the second encoder's last but one layer, which the UNet reads
+        layer = pipe.text_encoder_2.text_model.encoder.layers[-2]
+        layer.mlp.fc2.weight.add_(torch.randn_like(layer.mlp.fc2.weight))
+    after = end_of_text(pipe, ["a dog"])
+    assert np.array_equal(before[0], after[0])
+    assert not np.allclose(before[1], after[1])
