@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Hashable
 from itertools import groupby
 from typing import Any
@@ -105,7 +106,9 @@ def _rich_table(table: pd.DataFrame, title: str, shown: list[Column]) -> Table:
     )
     made.add_column("method", overflow="fold")
     for column in shown:
-        made.add_column(f"{column.name} {column.arrow}".strip(), justify="right", width=WIDTH)
+        # Broken at hyphens too: rich would cut a long name where the column ends.
+        lines = textwrap.wrap(f"{column.name} {column.arrow}", WIDTH)
+        made.add_column("\n".join(lines), justify="right", width=WIDTH)
     winners = {column: best(table, column) for column in shown}
     by_column = {column: values(table, column) for column in shown}
     rows = table.drop_duplicates("label")

@@ -69,3 +69,9 @@ def test_many_scores_go_into_several_tables_of_the_terminals_width(results):
     assert all(len(line) <= 80 for line in lines)
     assert "…" not in "".join(lines)
     assert sum(line.startswith("toy-clip") for line in lines) > 1
+
+
+def test_long_names_of_metrics_are_broken_and_not_cut(results):
+    text = printed(results.assign(metric="augmentation-leak"))
+    assert "…" not in text
+    assert "ion-leak" in text
