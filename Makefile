@@ -2,6 +2,8 @@
 # Everything is installed into .venv, the first time and again whenever pyproject.toml changes.
 PYTHON ?= python3
 BIN := .venv/bin
+# How many test files run side by side; those in tests/perf measure, so they run alone afterwards.
+JOBS ?= 2
 
 .PHONY: help quickstart test clean
 
@@ -18,7 +20,9 @@ test: .venv/.installed-test
 	@echo "== lint";   $(BIN)/ruff check .
 	@echo "== format"; $(BIN)/ruff format --check .
 	@echo "== types";  $(BIN)/mypy
-	@echo "== tests";  $(BIN)/pytest -q $(if $(LONG),,-m "not long")
+	@echo "== tests";  OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(JOBS) --dist loadfile \
+	    --ignore tests/perf $(if $(LONG),,-m "not long")
+	@echo "== measuring tests"; $(BIN)/pytest -q tests/perf $(if $(LONG),,-m "not long")
 	@echo "== lint, format, types and tests: all good"
 
 $(BIN)/python:

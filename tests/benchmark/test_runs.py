@@ -136,7 +136,8 @@ def test_workers_and_batches_change_no_score(small, tmp_path: Path) -> None:
     assert finish(two, "--workers", "2", "--set", "generation.batch_size=3")[0] == 0
     a, b = (Run.open(folder / "runs" / "small").results() for folder in (one, two))
     assert a.drop(columns="value").equals(b.drop(columns="value"))
-    assert (a.value - b.value).abs().max() < 1e-5
+    # Some processors sum a batch of 3 in another order than one of 2: a grey level in few pixels.
+    assert (a.value - b.value).abs().max() < 2e-4
 
 
 def test_a_folder_is_one_runs_at_a_time(small, tmp_path: Path) -> None:
