@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.atomic import checksums, digest, new_folder, read_record, write_json
+from benchmark.devices import Device, open_device
 from benchmark.generate import Sampling, batches, noise_seed, sample, seed_everything
-from benchmark.measure import Cost, Device, Stage, open_device, step_costs
+from benchmark.measure import Cost, Stage, step_costs
 from benchmark.pictures import read_picture, write_picture
 from benchmark.plan import Cell, backbone_of
 from benchmark.prior import PriorImages
@@ -181,9 +182,11 @@ def train_stages(bench: Bench) -> list[Cost]:
         result = method.train(pipe, task, settings)
         train.add("trainable_parameters", result.trainable_parameters, "parameters", "exact")
         train.add("steps", len(result.losses), "steps", "exact")
+        train.add("images", result.pictures, "images", "exact")
         if task.compute.precision == "fp16":
             train.add("skipped_steps", result.skipped, "steps", "exact")
-        train.costs += step_costs("train", result.step_seconds)
+        train.costs += step_costs("train", result.step_seconds, result.step_pictures)
+    bench.folder.write_losses(result.losses, result.step_seconds)
     print(f"trained {bench.cell.key}: {len(result.losses)} steps, {train.seconds:.1f} s")
     with bench.stage("save") as save, new_folder(bench.folder.checkpoint) as fresh:
         method.save(pipe, task, settings, fresh)
@@ -212,8 +215,7 @@ def image_stages(run: Path, bench: Bench) -> list[Cost]:
             load.add("start_seconds", bench.circumstances.start_seconds, "s")
     with bench.stage("generate") as generate:
         generate.seconds_not_here = make_pictures(bench, pipe)
-        count = len(bench.cell.prompts) * len(bench.cell.seeds)
-        generate.add("images", count, "images", "exact")
+        generate.pictures = len(bench.cell.prompts) * len(bench.cell.seeds)
     costs = [*load.costs, *generate.costs]
     found = None
     if bench.cell.probes and method.trains:
@@ -224,6 +226,8 @@ def image_stages(run: Path, bench: Bench) -> list[Cost]:
     gc.collect()
     with bench.stage("score") as score:
         circumstances = bench.circumstances
+        if bench.cell.metrics:
+            score.pictures = len(bench.cell.prompts) * len(bench.cell.seeds)
         score_pictures(
             run,
             bench.folder,

@@ -144,7 +144,7 @@ class Execution(Part):
     """Cells at a time. None: one per GPU, or as many as the cores allow at `threads` each."""
     threads: Count = 1
     """Threads of one cell on the CPU."""
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
 
 
 class RunConfig(Part):
@@ -273,7 +273,7 @@ def describe(error: ValidationError) -> str:
     if first["type"] == "value_error":
         return f"{key}: {first['ctx']['error']}"
     if first["type"] == "string_pattern_mismatch":
-        return f"{key}: expected auto, cpu, cuda or cuda:N, got {first['input']!r}"
+        return f"{key}: expected auto, cpu, cuda, cuda:N or mps, got {first['input']!r}"
     return f"{key}: {_EXPECTED.get(first['type'], first['msg'])}, got {first['input']!r}"
 
 

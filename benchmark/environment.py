@@ -11,6 +11,8 @@ from typing import Any
 
 import psutil
 
+from benchmark.nvml import gpus
+
 PACKAGES = (
     "textboost-bench",
     "torch",
@@ -23,10 +25,28 @@ PACKAGES = (
     "pandas",
     "pillow",
 )
+VARIABLES = (
+    "PYTORCH_ALLOC_CONF",
+    "PYTORCH_CUDA_ALLOC_CONF",
+    "PYTORCH_NO_CUDA_MEMORY_CACHING",
+    "PYTORCH_MPS_HIGH_WATERMARK_RATIO",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "CUDA_LAUNCH_BLOCKING",
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_TF32_OVERRIDE",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_ARENA_MAX",
+    "OMP_NUM_THREADS",
+)
+"""Environment variables that change time, memory or rounding; recorded where they are set."""
 
 
 def environment(device: str, threads: int, workers: int) -> dict[str, Any]:
-    """What a reader needs to judge or repeat the numbers; imports none of the packages."""
+    """What a reader needs to judge or repeat the numbers; imports none of the packages.
+
+    What only torch knows is added by a worker: `benchmark.torch_environment`.
+    """
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -39,10 +59,10 @@ def environment(device: str, threads: int, workers: int) -> dict[str, Any]:
         "gpus": gpus(),
         "packages": {name: package_version(name) for name in PACKAGES},
         "git_commit": git_commit(),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "determinism": {
             "noise": "one generator per image, on the CPU, seeded by subject, prompt and seed",
             "stages": "python, numpy and torch seeded at the start of every stage",
-            "deterministic_algorithms": False,
         },
     }
 
@@ -53,29 +73,6 @@ def package_version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def gpus() -> list[dict[str, Any]]:
-    """Name, memory and driver of every NVIDIA GPU; empty without a driver."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
-    try:
-        driver = pynvml.nvmlSystemGetDriverVersion()
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-        return [
-            {
-                "name": pynvml.nvmlDeviceGetName(handle),
-                "memory_bytes": pynvml.nvmlDeviceGetMemoryInfo(handle).total,
-                "driver": driver,
-            }
-            for handle in handles
-        ]
-    finally:
-        pynvml.nvmlShutdown()
 
 
 def git_commit() -> str | None:

@@ -1,22 +1,29 @@
-"""What a stage costs: wall time between synchronised edges, and the peaks of memory.
+"""What a stage costs: wall time between synchronised edges, the peaks of memory, and energy.
 
-`Stage` is the clock; the devices behind it are small, so that a test can put in its own.
+`Stage` is the clock; the devices behind it are in `benchmark.devices`. docs/measuring.md tells
+what every measure is and what it misses.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
+
+from benchmark import host_memory
+from benchmark.devices import Device
+from benchmark.sampling import Sampler
 
 STAGES = ("load", "prepare", "train", "save", "reload", "generate", "probe", "score")
-SAMPLING_SECONDS = 0.02
-"""How often memory is looked at where the kernel does not keep a peak that can be reset."""
+LEAST_ENERGY_SECONDS = 1.0
+"""The driver brings its energy counter up to date about ten times a second: a stage that is
+shorter than this has no energy."""
+LEAST_STEPS_FOR_P95 = 20
+"""Of fewer steps not one lies above the 95th percentile: it would be their maximum by name."""
 
 
 @dataclass(frozen=True)
@@ -30,122 +37,22 @@ class Cost:
     kind: str = "measured"
 
 
-class Device(Protocol):
-    """What the clock needs of the device that the work runs on."""
-
-    @property
-    def name(self) -> str: ...
-
-    def synchronise(self) -> None:
-        """Waits until all work given to the device is done."""
-
-    def reset_peaks(self) -> None:
-        """Starts the device's peaks of memory afresh."""
-
-    def peaks(self) -> dict[str, int]:
-        """Measure -> bytes, since the last reset."""
-
-
-class Cpu:
-    """The host: nothing to wait for, and its memory is measured for every device anyway."""
-
-    name = "cpu"
-
-    def synchronise(self) -> None: ...
-
-    def reset_peaks(self) -> None: ...
-
-    def peaks(self) -> dict[str, int]:
-        return {}
-
-
-class Cuda:
-    """One CUDA device, "cuda" or "cuda:N"."""
-
-    def __init__(self, name: str) -> None:
-        import torch
-
-        self.name = name
-        self._cuda = torch.cuda
-        self._cuda.set_device(torch.device(name))
-
-    def synchronise(self) -> None:
-        self._cuda.synchronize(self.name)
-
-    def reset_peaks(self) -> None:
-        # What an earlier stage keeps in torch's pool is none of this one's.
-        self._cuda.empty_cache()
-        self._cuda.reset_peak_memory_stats(self.name)
-
-    def peaks(self) -> dict[str, int]:
-        """What tensors took (allocated) and what torch held from the driver for them (reserved)."""
-        return {
-            "peak_cuda_allocated_bytes": self._cuda.max_memory_allocated(self.name),
-            "peak_cuda_reserved_bytes": self._cuda.max_memory_reserved(self.name),
-        }
-
-
-def open_device(name: str) -> Device:
-    """The device called "cpu", "cuda" or "cuda:N"."""
-    return Cuda(name) if name.startswith("cuda") else Cpu()
-
-
-class HostPeak:
-    """Peak resident memory of this process between `start` and `stop`, in bytes.
-
-    Linux keeps the peak itself and lets a process reset it (proc(5), clear_refs); where that is
-    not allowed, a thread looks every `SAMPLING_SECONDS`, which can miss a shorter peak.
-    """
-
-    def start(self) -> None:
-        self._kernel = _reset_kernel_peak()
-        if self._kernel:
-            return
-        import psutil
-
-        process = psutil.Process()
-        self._peak: int = process.memory_info().rss
-        self._stop = threading.Event()
-
-        def look() -> None:
-            while not self._stop.wait(SAMPLING_SECONDS):
-                self._peak = max(self._peak, process.memory_info().rss)
-
-        self._thread = threading.Thread(target=look, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> int:
-        if self._kernel:
-            return _kernel_peak()
-        import psutil
-
-        self._stop.set()
-        self._thread.join()
-        return max(self._peak, psutil.Process().memory_info().rss)
-
-
-def _reset_kernel_peak() -> bool:
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-        return _kernel_peak() > 0
-    except OSError:
-        return False
-
-
-def _kernel_peak() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
 @dataclass
 class Stage:
     """Measures the `with` block as stage `name`; afterwards `costs` holds its figures.
 
-    Inside the block `add` gives the stage further figures, and `seconds_not_here` takes time
-    into account that the same work took elsewhere (made earlier and kept): it is added to
-    `wall_seconds`, so that the stage costs the same whether or not something was at hand.
+    Inside the block `add` gives the stage further figures, and two fields may be set.
+    `seconds_not_here` takes time into account that the same work took elsewhere (made earlier
+    and kept): it is added to `wall_seconds`, so that the stage costs the same whether or not
+    something was at hand. Of such a stage there is no energy: what it took elsewhere is unknown.
+    `pictures` is how many the stage made or scored: it gives `images_per_second`, over
+    `wall_seconds`.
+
+    `peak_rss_bytes` is this process's own peak, kept by the kernel where it can be reset (Linux).
+    `peak_children_rss_bytes` is that of the processes below it, together. That one, the device's
+    memory as the driver sees it, and own memory without such a kernel are looked at by a thread,
+    which misses what comes and goes between two looks. `sampling_seconds` is the processor time
+    that this thread took: at most half a percent of the stage (`benchmark.sampling`).
     """
 
     name: str
@@ -153,15 +60,19 @@ class Stage:
     clock: Callable[[], float] = time.perf_counter
     costs: list[Cost] = field(default_factory=list)
     seconds_not_here: float = 0.0
+    pictures: int = 0
 
     def add(self, measure: str, value: float, unit: str, kind: str = "measured") -> None:
         self.costs.append(Cost(self.name, measure, float(value), unit, kind))
 
     def __enter__(self) -> Self:
-        self._host = HostPeak()
+        self._children = host_memory.ChildrenMemory()
         self.device.synchronise()
         self.device.reset_peaks()
-        self._host.start()
+        self._kernel = host_memory.reset_peak()
+        self._sampler = Sampler(self._look)
+        self._sampler.start()
+        self._joules = self.device.joules()
         self._begin = self.clock()
         return self
 
@@ -171,23 +82,65 @@ class Stage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self.device.synchronise()
+        if kind is not None:
+            self._sampler.end()
+            return
+        self.device.synchronise()
         self.seconds = self.clock() - self._begin
-        peak = self._host.stop()
-        if kind is None:
-            self.add("wall_seconds", self.seconds + self.seconds_not_here, "s")
-            self.add("peak_rss_bytes", peak, "B")
-            for measure, value in self.device.peaks().items():
-                self.add(measure, value, "B")
+        joules = self.device.joules()
+        peaks = self._sampler.stop()
+        if self._kernel:
+            peaks["peak_rss_bytes"] = host_memory.peak()
+        wall = self.seconds + self.seconds_not_here
+        self.add("wall_seconds", wall, "s")
+        for measure, value in {**peaks, **self.device.peaks()}.items():
+            self.add(measure, value, "B")
+        self.add("sampling_seconds", self._sampler.seconds, "s")
+        self.add("sampling_looks", self._sampler.looks, "looks", "exact")
+        if self.pictures:
+            self.add("images", self.pictures, "images", "exact")
+            if wall > 0:
+                self.add("images_per_second", self.pictures / wall, "images/s")
+        self._add_energy(joules)
+
+    def _look(self) -> Mapping[str, int | None]:
+        children, their_bytes = self._children.look()
+        seen: dict[str, int | None] = {"peak_children_rss_bytes": their_bytes}
+        if not self._kernel:
+            seen["peak_rss_bytes"] = host_memory.resident([os.getpid()])
+        return {**seen, **self.device.look({os.getpid(), *children})}
+
+    def _add_energy(self, joules: float | None) -> None:
+        """Energy of the whole device, where it worked for this stage alone and all of it here."""
+        if joules is None or self._joules is None or joules < self._joules:
+            return
+        whole = self.seconds_not_here == 0 and self.seconds >= LEAST_ENERGY_SECONDS
+        if whole and self.device.alone():
+            self.add("energy_joules", joules - self._joules, "J")
 
 
-def step_costs(stage: str, step_seconds: Sequence[float]) -> list[Cost]:
-    """The first step, which warms up and compiles, apart from the median of all later ones."""
+def step_costs(
+    stage: str, step_seconds: Sequence[float], step_pictures: Sequence[int] = ()
+) -> list[Cost]:
+    """Costs of the steps: the first, which warms up and compiles, apart from all later ones.
+
+    The later, "steady" ones have their median, their 95th percentile (interpolated between
+    neighbours; from 20 steps on) and their number. `step_pictures` is how many pictures each step
+    trained on: it gives `images_per_second`, the steady steps' pictures over their seconds.
+    """
     if not step_seconds:
         return []
-    costs = [Cost(stage, "first_step_seconds", step_seconds[0], "s")]
-    if len(step_seconds) > 1:
-        median = statistics.median(step_seconds[1:])
-        costs.append(Cost(stage, "step_seconds_median", median, "s"))
+    first, *steady = step_seconds
+    costs = [Cost(stage, "first_step_seconds", first, "s")]
+    if steady:
+        costs += [
+            Cost(stage, "steady_steps", float(len(steady)), "steps", "exact"),
+            Cost(stage, "step_seconds_median", statistics.median(steady), "s"),
+        ]
+    if len(steady) >= LEAST_STEPS_FOR_P95:
+        p95 = statistics.quantiles(steady, n=20, method="inclusive")[-1]
+        costs.append(Cost(stage, "step_seconds_p95", p95, "s"))
+    pictures = sum(step_pictures[1:])
+    if len(step_pictures) == len(step_seconds) and pictures and sum(steady) > 0:
+        costs.append(Cost(stage, "images_per_second", pictures / sum(steady), "images/s"))
     return costs

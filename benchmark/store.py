@@ -1,7 +1,7 @@
 """The run directory: what lies where, and how to read it while a run goes on.
 
 config.toml  environment.json  run.json  plan.json
-cells/KEY/   cell.json checkpoint/ checkpoint.json images/PROMPT-SEED.png
+cells/KEY/   cell.json checkpoint/ checkpoint.json losses.json images/PROMPT-SEED.png
              scores.parquet cost.json log.txt
 photos/SUBJECT/seen-NAME.png unseen-NAME.png
 results.parquet costs.parquet cells.parquet        rebuilt from the cells by `collect`
@@ -49,6 +49,16 @@ class CellFolder:
 
     def image(self, prompt_id: str, seed: int) -> Path:
         return self.images / f"{prompt_id}-{seed}.png"
+
+    def losses(self) -> dict[str, list[float]]:
+        """`loss` and `step_seconds`, one number per training step; both empty without training."""
+        content = read_record(self.path / "losses.json")
+        return {name: list(content.get(name, [])) for name in ("loss", "step_seconds")}
+
+    def write_losses(self, losses: Sequence[float], step_seconds: Sequence[float]) -> None:
+        """losses.json, as `losses` reads it."""
+        content = {"loss": list(losses), "step_seconds": list(step_seconds)}
+        write_json(self.path / "losses.json", content)
 
     def lock(self) -> FileLock:
         """Held by whoever works on the cell; the system frees it when that process dies."""

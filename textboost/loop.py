@@ -227,6 +227,7 @@ def run(
     trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     losses: list[float] = []
     seconds: list[float] = []
+    pictures: list[int] = []
     skipped = 0
     with _attention(compute), _checkpointing(pipe, compute):
         for step in range(1, steps + 1):
@@ -265,10 +266,12 @@ def run(
             after_step()
             losses.append(loss.item())
             seconds.append(_now(device) - started)
+            pictures.append(count)
             if not torch.isfinite(loss):
                 raise ArithmeticError(f"step {step}: the loss is {losses[-1]}; lower the rate")
             report(step, steps, losses[-1])
-    return TrainResult(sum(parameter.numel() for parameter in trained), losses, seconds, skipped)
+    size = sum(parameter.numel() for parameter in trained)
+    return TrainResult(size, losses, seconds, skipped, pictures)
 
 
 def _parts(count: int, parts: int) -> Iterator[slice]:
@@ -298,4 +301,6 @@ def _now(device: torch.device) -> float:
     """Seconds, read when the device has finished what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
     return time.perf_counter()

@@ -22,6 +22,7 @@ from benchmark.executors.local import choose_devices
 from benchmark.plan import scoring_versions
 from benchmark.runner import check_folder, earlier_plan
 from benchmark.store import Run, cell_folder, write_plan
+from benchmark.torch_environment import record_worker
 
 KIND = "pictures made elsewhere"
 """Marks such a run in its run.json, so that no other run is ever overwritten."""
@@ -67,6 +68,7 @@ def score_found(found: Found, request: Request, console: Console) -> Outcome:
     if todo:
         console.print(f"{config.title}: {len(todo)} of {len(work)} cells to score", markup=False)
         write_json(path / "environment.json", environment(device, 1, 1))
+        record_worker(path, device)
     failures = []
     for item in todo:
         if not score_cell(path, item, config.scoring.batch_size, device):

@@ -2,8 +2,8 @@
 
 On the CPU workers are forked from a forkserver that has imported everything already (`preload`),
 so a cell starts in well under a second and still shares nothing with the cells before it. CUDA
-cannot be used in a fork of a process that has asked for it, and importing diffusers asks: with a
-GPU every worker imports everything itself, which takes some seconds per cell.
+cannot be used in a fork of a process that has asked for it, and importing diffusers asks; nor can
+Metal. With a GPU every worker imports everything itself, which takes some seconds per cell.
 """
 
 from __future__ import annotations
@@ -42,12 +42,16 @@ class Worker:
 
 
 def choose_devices(device: str, workers: int | None, threads: int) -> list[str]:
-    """The device of each worker, "cpu" or "cuda:N": one entry per cell worked on at a time.
+    """The device of each worker, "cpu", "cuda:N" or "mps": one entry per cell at a time.
 
-    "auto" takes every visible GPU, else the CPU; "cuda" is the first GPU. `workers` None means
-    one per GPU, or on the CPU as many as the cores allow at `threads` each. UserError for a GPU
-    that is not there.
+    "auto" takes every visible NVIDIA GPU, else the CPU; "cuda" is the first GPU, "mps" Apple's.
+    `workers` None means one per GPU, or on the CPU as many as the cores allow at `threads` each.
+    UserError for a GPU that is not there.
     """
+    if device == "mps":
+        if not _mps_available():
+            raise UserError("device 'mps': torch finds no Apple GPU here; choose another --device")
+        return ["mps"] * (workers or 1)
     found = 0 if device == "cpu" else _cuda_devices()
     if device in ("auto", "cpu"):
         cards = [f"cuda:{i}" for i in range(found)]
@@ -112,7 +116,7 @@ def _context(preload: Sequence[str], threads: int, devices: Sequence[str]) -> Ba
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, str(threads))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    on_gpu = any(device.startswith("cuda") for device in devices)
+    on_gpu = any(device != "cpu" for device in devices)
     if on_gpu or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -166,10 +170,16 @@ def _end(active: Sequence[Worker]) -> None:
 
 def _cuda_devices() -> int:
     """GPUs that torch can use. Asks the driver first: importing torch takes seconds."""
-    from benchmark.environment import gpus
+    from benchmark.nvml import gpus
 
     if not gpus():
         return 0
     import torch
 
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _mps_available() -> bool:
+    import torch
+
+    return torch.backends.mps.is_available()

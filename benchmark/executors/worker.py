@@ -28,6 +28,7 @@ def work(text: str, device: str, asked: float, messages: Connection) -> None:
     from benchmark.cell import Circumstances, run_cell
     from benchmark.plan import Cell
     from benchmark.store import cell_folder
+    from benchmark.torch_environment import record_worker
 
     log_to(cell_folder(Path(job.run), job.key).log)
     import torch
@@ -41,6 +42,7 @@ def work(text: str, device: str, asked: float, messages: Connection) -> None:
         report=reporter(messages),
     )
     run_cell(Path(job.run), Cell.from_json(job.cell), circumstances)
+    record_worker(Path(job.run), device)
 
 
 def die_with_parent() -> None:

@@ -23,7 +23,7 @@ MINIMAL = 'name = "mine"\ntitle = "Mine"\nmethods = [{name = "base"}, {name = "t
         ("generation.seeds=[-1]", "generation.seeds.0: expected 0 or more, got -1"),
         ("subjects=dog", "subjects: expected a list of names or \"all\", got 'dog'"),
         ("subjects=[3]", "subjects.0: expected text in quotes, got 3"),
-        ("execution.device=gpu", "execution.device: expected auto, cpu, cuda or cuda:N, got 'gpu'"),
+        ("execution.device=gpu", "execution.device: expected auto, cpu, cuda, cuda:N or mps, got"),
         ('name="a/b"', "name: expected letters, digits"),
         ("methods.textbost.steps=3", "unknown method of this run 'textbost'; did you mean 'textb"),
         ("methods.textboost.a.b=3", "expected methods.NAME.SETTING=value"),

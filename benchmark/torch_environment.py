@@ -1,0 +1,80 @@
+"""The part of environment.json that only torch knows, as it is where cells are worked on."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from benchmark.atomic import read_record, write_json
+from textboost.compute import PRECISIONS
+
+HEADS, TOKENS, HEAD_SIZE = 8, 64, 40
+"""Of the tensors that attention is asked about: Stable Diffusion 1's outermost block, smaller."""
+
+
+def record_worker(run: Path, device: str) -> None:
+    """Adds `worker` to the run's environment.json, unless it is there or there is no such file.
+
+    Called when a worker is done with its cell: asking wakes libraries up, and a cell whose
+    libraries were awake would be measured as quicker than the others.
+    """
+    path = run / "environment.json"
+    with FileLock(run / ".environment.lock"):
+        known = read_record(path)
+        if known and "worker" not in known:
+            write_json(path, {**known, "worker": torch_environment(device)})
+
+
+def torch_environment(device: str) -> dict[str, Any]:
+    """Versions, the attention kernel, and every switch that trades exactness for speed."""
+    import torch
+
+    cudnn: Any = torch.backends.cudnn
+    matmul: Any = torch.backends.cuda.matmul
+    facts: dict[str, Any] = {
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "torch_cuda": torch.version.cuda,
+        "cudnn": cudnn.version(),
+        "attention": {name: attention_backend(device, name) for name in PRECISIONS},
+        "determinism": {
+            "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+            "cudnn_deterministic": cudnn.deterministic,
+            "cudnn_benchmark": cudnn.benchmark,
+        },
+        "precision": {
+            "float32_matmul": torch.get_float32_matmul_precision(),
+            "tf32_matmul": matmul.allow_tf32,
+            "tf32_cudnn": cudnn.allow_tf32,
+            "fp16_sums": matmul.allow_fp16_reduced_precision_reduction,
+            "bf16_sums": matmul.allow_bf16_reduced_precision_reduction,
+        },
+    }
+    if device.startswith("cuda"):
+        properties = torch.cuda.get_device_properties(device)
+        facts["gpu"] = {
+            "name": properties.name,
+            "memory_bytes": properties.total_memory,
+            "compute_capability": f"{properties.major}.{properties.minor}",
+            "allocator": torch.cuda.get_allocator_backend(),
+        }
+    return facts
+
+
+def attention_backend(device: str, precision: str) -> str | None:
+    """The kernel that `scaled_dot_product_attention` takes in training, such as FLASH_ATTENTION.
+
+    None where torch does not tell, which is a private question to it.
+    """
+    import torch
+    from torch.nn.attention import SDPBackend
+
+    types = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+    with contextlib.suppress(AttributeError, RuntimeError, ValueError):
+        shape = (1, HEADS, TOKENS, HEAD_SIZE)
+        query = torch.zeros(shape, dtype=types[precision], device=device, requires_grad=True)
+        return str(SDPBackend(torch._fused_sdp_choice(query, query, query)).name)
+    return None
