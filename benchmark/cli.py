@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, INTERRUPTED, USER_MISTAKE, cache, data, doctor, listing
+from benchmark.commands import (
+    FAILED,
+    INTERRUPTED,
+    USER_MISTAKE,
+    bundle,
+    cache,
+    data,
+    doctor,
+    listing,
+    verify,
+)
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,7 +69,7 @@ def run(
         Path | None, typer.Option(help="The run's folder. Default: runs/ and the run's name.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
     protocol: Annotated[
         str | None, typer.Option(help="How pictures are made and scored: see `tbbench protocols`.")
     ] = None,
@@ -162,7 +172,7 @@ def score(
     strict: Annotated[
         bool, typer.Option("--strict", help="Score nothing when a picture is missing or unclear.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
 ) -> None:
     """Score pictures that were made elsewhere, several methods side by side.
 
@@ -224,6 +234,8 @@ app.add_typer(listing.app)
 app.add_typer(doctor.app)
 app.add_typer(data.app, name="data")
 app.add_typer(cache.app, name="cache")
+app.add_typer(verify.app)
+app.add_typer(bundle.app)
 
 
 def _show(path: Path, console: Console, fresh: bool, out: Path | None = None) -> None:

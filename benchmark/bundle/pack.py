@@ -1,0 +1,121 @@
+"""A run -> its evidence bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from benchmark.atomic import checksum, write_bytes
+from benchmark.bundle.archive import (
+    CELL_FILES,
+    MANIFEST,
+    PICTURES,
+    RECORDS,
+    TABLE_FILES,
+    known_name,
+    zip_bytes,
+)
+from benchmark.bundle.statistics import statistics
+from benchmark.claims.file import ClaimsFile
+from benchmark.claims.judge import judge_all
+from benchmark.claims.study import study_of
+from benchmark.collect import collect
+from benchmark.errors import UserError
+from benchmark.store import Run
+
+FORMAT = 1
+THUMBNAIL = 96
+"""Longest side of a small picture, in pixels."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A bundle as it was written."""
+
+    path: Path
+    digest: str
+    """SHA-256 of the archive."""
+    size: int
+    pictures: int
+    verdicts: int
+
+
+def pack(run: Run, out: Path, claims: Sequence[ClaimsFile]) -> Packed:
+    """Writes the bundle. UserError when nothing of the run is done, or names clash."""
+    collect(run)
+    if not any(run.folder(cell.key).done() for cell in run.planned):
+        raise UserError(f"{run.path}: no cell is done, so there is no evidence to pack")
+    named = _by_stem(claims)
+    study = study_of(run, run.config.name)
+    verdicts = [verdict.to_json() for verdict in judge_all(named, [study])]
+    pictures, thumbnails = _pictures(run)
+    files: dict[str, bytes] = {name: (run.path / name).read_bytes() for name in TABLE_FILES}
+    files |= {name: (run.path / name).read_bytes() for name in RECORDS if name != "plan.json"}
+    files |= {
+        # What planning looked up is left out: nothing could vouch for it.
+        "plan.json": _json({"cells": [cell.to_json() for cell in run.planned], "resolved": {}}),
+        "statistics.json": _json(statistics(study.results, study.costs)),
+        "verdicts.json": _json(verdicts),
+        PICTURES: _json(pictures),
+    }
+    files |= {f"claims/{file.name}.toml": file.text.encode() for file in named}
+    for cell in run.planned:
+        folder = run.folder(cell.key).path
+        for name in CELL_FILES:
+            if (folder / name).is_file():
+                files[f"cells/{cell.key}/{name}"] = (folder / name).read_bytes()
+    files |= thumbnails
+    sums = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+    content = zip_bytes(files | {MANIFEST: _json({"format": FORMAT, "files": sums})})
+    write_bytes(out, content)
+    digest = hashlib.sha256(content).hexdigest()
+    return Packed(out, digest, len(content), len(pictures), len(verdicts))
+
+
+def _by_stem(claims: Sequence[ClaimsFile]) -> list[ClaimsFile]:
+    """Called by the file's name without its folder, which is nobody else's business."""
+    named = [dataclasses.replace(file, name=Path(file.name).stem) for file in claims]
+    stems = [file.name for file in named]
+    for stem in stems:
+        if stems.count(stem) > 1:
+            raise UserError(f"two claims files are called {stem!r}; rename one")
+        if not known_name(f"claims/{stem}.toml"):
+            raise UserError(f"claims file {stem!r}: use letters, digits, '.', '_', '+' and '-'")
+    return named
+
+
+def _pictures(run: Run) -> tuple[dict[str, str], dict[str, bytes]]:
+    """SHA-256 of the pictures of the cells that are done, and a small copy of each."""
+    sums: dict[str, str] = {}
+    small: dict[str, bytes] = {}
+    for cell in run.planned:
+        folder = run.folder(cell.key)
+        if not folder.done():
+            continue
+        for picture in sorted(folder.images.glob("*.png")):
+            sums[picture.relative_to(run.path).as_posix()] = checksum(picture)
+            name = f"thumbnails/{cell.key}/{picture.stem}.jpg"
+            if known_name(name):
+                small[name] = _thumbnail(picture)
+    return sums, small
+
+
+def _thumbnail(picture: Path) -> bytes:
+    content = io.BytesIO()
+    with Image.open(picture) as opened:
+        image = opened.convert("RGB")
+    image.thumbnail((THUMBNAIL, THUMBNAIL))
+    image.save(content, "JPEG", quality=80)
+    return content.getvalue()
+
+
+def _json(content: Any) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()

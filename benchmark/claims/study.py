@@ -1,0 +1,69 @@
+"""The results that claims are judged by: one run, opened as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmark.plan import Cell
+from benchmark.store import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Study:
+    """One run's plan, tables and machine. All its cells share backbone, protocol and data."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    results: pd.DataFrame
+    """Of the cells that are done, as in results.parquet."""
+    costs: pd.DataFrame
+    environment: Mapping[str, Any]
+
+    def shared(self, field: str) -> str:
+        """What all cells have in one field: `backbone`, `protocol`, `dataset` or `split`."""
+        return "/".join(sorted({str(getattr(cell, field)) for cell in self.cells}))
+
+    def trained(self, method: str, preset: str) -> list[Cell]:
+        """The planned cells of one method and preset."""
+        return [cell for cell in self.cells if (cell.method, cell.preset) == (method, preset)]
+
+    @property
+    def machine(self) -> str:
+        """The processor or the GPU that the run used, in a few words."""
+        used = str(self.environment.get("device") or "")
+        gpus = self.environment.get("gpus") or []
+        names = [str(gpu.get("name")) for gpu in gpus if isinstance(gpu, dict)]
+        if used.startswith("cuda") and names:
+            return f"GPU: {', '.join(dict.fromkeys(names))}"
+        processor = str(self.environment.get("processor") or "not recorded")
+        return f"{used or 'device not recorded'}: {processor}"
+
+    @property
+    def training(self) -> str:
+        """Precision, attention, optimizer and the like of the trainings, in a few words."""
+        found = []
+        for compute in {str(dict(cell.compute)): cell.compute for cell in self.cells}.values():
+            words = [
+                f"{name} {value}" if isinstance(value, int) else str(value)
+                for name, value in compute.items()
+                if value is not False and (name, value) != ("accumulation", 1)
+            ]
+            on = [name for name, value in compute.items() if value is True]
+            found.append(", ".join([word for word in words if not word.endswith("True")] + on))
+        return "; ".join(found)
+
+
+def study_of(run: Run, name: str | None = None) -> Study:
+    """The run, from its tables as they lie on disk."""
+    return Study(
+        name=name or run.path.name,
+        cells=run.planned,
+        results=run.results(),
+        costs=run.costs(),
+        environment=run.environment,
+    )

@@ -1,0 +1,106 @@
+"""`tbbench verify`: is what was claimed so?"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.commands import FAILED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from benchmark.claims.verdict import Verdict
+
+app = typer.Typer()
+
+STYLES = {"SUPPORTED": "green", "REFUTED": "bold red", "INCONCLUSIVE": "yellow"}
+
+
+@app.command(
+    epilog="Examples:  tbbench verify textboost-v1  (exact counts, without a run)  |  "
+    "tbbench verify runs/quickstart  (all claims that come with the project)  |  "
+    "tbbench verify mine.toml runs/a runs/b  |  "
+    "tbbench verify quickstart.zip --digest 3f1c...  (what `tbbench bundle` made)"
+)
+def verify(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CLAIMS|RUN|BUNDLE...",
+            help="Claims files (a name or a path), folders of runs, bundles. "
+            "Without claims files: all that come with the project.",
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail on INCONCLUSIVE and NOT MEASURED as well.")
+    ] = False,
+    digest: Annotated[
+        str | None,
+        typer.Option(metavar="SHA256", help="Of the one bundle, as `tbbench bundle` printed it."),
+    ] = None,
+) -> None:
+    """Judge claims: SUPPORTED, REFUTED, INCONCLUSIVE or NOT MEASURED, each with its evidence.
+
+    A bundle is checked first: checksums, then everything that follows from its raw rows is computed
+    again. With a run, the verdicts are kept in its folder as verdicts.json. Exit code 1 when a
+    claim is REFUTED or a bundle is not what it says; see docs/claims.md.
+    """
+    from rich.console import Console
+
+    from benchmark.claims.judge import judge_all
+    from benchmark.claims.targets import open_targets
+
+    targets = open_targets(what, digest)
+    for line in (*targets.notes, *targets.differences):
+        typer.echo(line, err=True)
+    verdicts = judge_all(targets.files(), targets.studies)
+    targets.keep(verdicts)
+    if as_json:
+        typer.echo(json.dumps([verdict.to_json() for verdict in verdicts], indent=2))
+    else:
+        console = Console(highlight=False)
+        console.print(_table(verdicts))
+        console.print(_count(verdicts), markup=False)
+    bad = {"REFUTED", "INCONCLUSIVE", "NOT MEASURED"} if strict else {"REFUTED"}
+    if targets.differences or any(verdict.verdict in bad for verdict in verdicts):
+        raise typer.Exit(FAILED)
+
+
+def _table(verdicts: Sequence[Verdict]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from benchmark.claims.units import shown
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("claim\n  evidence", overflow="fold")
+    table.add_column("found\n  bound", overflow="fold")
+    for verdict in verdicts:
+        word = f"{verdict.verdict}\n({verdict.label})" if verdict.label else verdict.verdict
+        found = "-"
+        if verdict.estimate is not None and verdict.unit is not None:
+            found = f"{shown(verdict.estimate, verdict.unit)} {verdict.kind}"
+            if verdict.low is not None and verdict.high is not None and verdict.n is not None:
+                ends = (shown(end, verdict.unit) for end in (verdict.low, verdict.high))
+                found += f" [{' to '.join(ends)}], n = {verdict.n}"
+        elif verdict.predicted:
+            found = f"predicted: {verdict.predicted['shown']}"
+        table.add_row(
+            Text(word, style=STYLES.get(verdict.verdict, "dim")),
+            Text(f"{verdict.claims}: {verdict.id}").append(f"\n  {verdict.evidence}", style="dim"),
+            Text(found).append(f"\n  {verdict.bound or ''}", style="dim"),
+        )
+    return table
+
+
+def _count(verdicts: Sequence[Verdict]) -> str:
+    words = ("SUPPORTED", "REFUTED", "INCONCLUSIVE", "NOT MEASURED")
+    counts = {word: sum(verdict.verdict == word for verdict in verdicts) for word in words}
+    return ", ".join(f"{count} {word}" for word, count in counts.items())
