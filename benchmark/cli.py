@@ -17,6 +17,7 @@ from benchmark.commands import (
     data,
     doctor,
     listing,
+    perf,
     verify,
 )
 from benchmark.errors import UserError
@@ -234,6 +235,7 @@ app.add_typer(listing.app)
 app.add_typer(doctor.app)
 app.add_typer(data.app, name="data")
 app.add_typer(cache.app, name="cache")
+app.add_typer(perf.app, name="perf")
 app.add_typer(verify.app)
 app.add_typer(bundle.app)
 
