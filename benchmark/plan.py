@@ -75,7 +75,8 @@ class Cell:
     @property
     def key(self) -> str:
         """16 hex digits over all fields."""
-        return cell_key(dataclasses.asdict(self))
+        # Not `dataclasses.asdict`, which copies every prompt and checksum of every cell.
+        return cell_key({f.name: getattr(self, f.name) for f in dataclasses.fields(self)})
 
     @property
     def label(self) -> str:

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import importlib.util
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 OURS = ("methods", "textboost", "benchmark")
@@ -24,10 +25,9 @@ def version_of(module: str, packages: Sequence[str]) -> str:
         path = _source(name)
         if name in found or path is None:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        found[name] = _canonical(tree)
+        found[name], imports = _read(path.read_text(encoding="utf-8"))
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        waiting.extend(_imports(tree, package, packages))
+        waiting.extend(_wanted(imports, package, packages))
     text = "\n".join(f"{name} {found[name]}" for name in sorted(found))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -51,12 +51,22 @@ def _source(module: str) -> Path | None:
     return None
 
 
-def _imports(tree: ast.Module, package: str, wanted: Sequence[str]) -> Iterator[str]:
-    """Modules below the wanted packages that the tree imports."""
-    for node in ast.walk(tree):
+@lru_cache(maxsize=256)
+def _read(source: str) -> tuple[str, tuple[ast.Import | ast.ImportFrom, ...]]:
+    """A module's code as `_canonical` text, and its imports. All methods share most modules."""
+    tree = ast.parse(source)
+    kinds = ast.Import | ast.ImportFrom
+    return _canonical(tree), tuple(node for node in ast.walk(tree) if isinstance(node, kinds))
+
+
+def _wanted(
+    imports: Sequence[ast.Import | ast.ImportFrom], package: str, wanted: Sequence[str]
+) -> Iterator[str]:
+    """Modules below the wanted packages that are imported."""
+    for node in imports:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = node.module or ""
             if node.level:
                 parents = package.split(".")
@@ -66,8 +76,6 @@ def _imports(tree: ast.Module, package: str, wanted: Sequence[str]) -> Iterator[
                 inner = f"{base}.{alias.name}"
                 is_wanted = _is_below(inner, wanted)
                 names.append(inner if is_wanted and _source(inner) is not None else base)
-        else:
-            continue
         yield from (name for name in names if _is_below(name, wanted))
 
 
