@@ -4,50 +4,47 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.backbones.architectures import ARCHITECTURES
+from benchmark.backbones import NAMED
 from benchmark.claims.language import Arm, Expression
 from benchmark.claims.measures import Measure
 from benchmark.claims.verdict import Finding
-
-SAME_ARCHITECTURE = {"sd14": "sd15", "sd21": "sd21-base"}
-"""Backbones that differ from another in their weights alone, as far as counts go."""
+from benchmark.errors import UserError
 
 
 def exact_finding(expression: Expression, backbone: str | None, preset: str) -> Finding | None:
-    """An exact count, or the ratio of two; None where the expression asks for something else."""
+    """An exact count, or the ratio of two; None where the expression asks for something else.
+
+    Checkpoints are counted in fp32, as a run saves them unless it is told otherwise.
+    """
     measure = expression.subject
-    architecture = _architecture(backbone)
-    if not isinstance(measure, Measure) or measure.kind != "exact" or architecture is None:
+    if not isinstance(measure, Measure) or measure.kind != "exact" or backbone not in NAMED:
         return None
-    counts = [_count(measure, arm, arm.preset or preset, architecture) for arm in expression.arms]
-    known = [count for count in counts if count is not None]
-    if len(known) < len(counts) or not known[-1]:
+    counts = [_count(measure, arm, arm.preset or preset, backbone) for arm in expression.arms]
+    known = [count for count in counts if count]
+    if len(known) < len(counts):
         return None
     value = known[0] / known[1] if expression.form == "ratio" else float(known[0])
     named = " and ".join(f"{arm.method} ({arm.preset or preset})" for arm in expression.arms)
+    stored = " in fp32" if measure.name == "checkpoint_bytes" else ""
     evidence = (
-        f"{measure.name} of {named} counted by the methods' own code on the architecture of "
-        f"{backbone}; no run needed"
+        f"{measure.name} of {named}{stored}, counted by the methods' own code on the networks of "
+        f"{backbone}, for a subject described in two words; no run needed"
     )
-    return Finding(value, value, value, "exact", None, evidence)
+    label = "toy" if backbone == "toy" else None
+    return Finding(value, value, value, "exact", None, evidence, label)
 
 
-def _count(measure: Measure, arm: Arm, preset: str, architecture: str) -> int | None:
-    """None where the method does not train this architecture."""
-    from benchmark.parameters import trainable_parameters
+def _count(measure: Measure, arm: Arm, preset: str, backbone: str) -> int | None:
+    """None where the method does not train this backbone."""
+    from benchmark.estimate import exact_counts
 
-    if measure.name == "trainable_parameters":
-        return trainable_parameters(arm.method, preset, architecture)
-    return None
-
-
-def _architecture(backbone: str | None) -> str | None:
-    """The architecture that a named backbone has; None for the toy and for folders."""
-    if backbone is None:
+    try:
+        counts = exact_counts(arm.method, backbone, preset)
+    except UserError:
         return None
-    name = backbone.removeprefix("blank-")
-    name = SAME_ARCHITECTURE.get(name, name)
-    return name if name in ARCHITECTURES else None
+    if measure.name == "trainable_parameters":
+        return counts.trainable_parameters
+    return counts.checkpoint_bytes
 
 
 def predicted_finding(expression: Expression, backbone: str | None, preset: str) -> Finding | str:

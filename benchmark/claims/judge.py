@@ -35,7 +35,7 @@ def judge_all(files: Sequence[ClaimsFile], studies: Sequence[Study]) -> list[Ver
 
 
 def judge(claim: Claim, studies: Sequence[Study], claims: str) -> list[Verdict]:
-    """One verdict for every run that measures the claim, one for an exact count; at least one."""
+    """One verdict for an exact count, else one for every run that measures the claim, or one."""
     expression = claim.parsed
     if expression is None:
         return [_without(claim, claims, claim.unjudged or "")]
@@ -44,10 +44,10 @@ def judge(claim: Claim, studies: Sequence[Study], claims: str) -> list[Verdict]:
         if isinstance(found, str):
             return [_without(claim, claims, found)]
         return [_with(claim, claims, found)]
-    findings: list[Finding] = []
     exact = exact_finding(expression, claim.on, claim.preset or PAPER)
     if exact is not None:
-        findings.append(exact)
+        return [_with(claim, claims, exact)]
+    findings: list[Finding] = []
     reasons = []
     for study in studies:
         try:
