@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
 
 from benchmark.atomic import read_json
 from benchmark.backbones.architectures import ARCHITECTURES, Architecture
@@ -125,6 +126,16 @@ def untouched(like: Tensor, dtype: torch.dtype) -> Tensor:
     if not dtype.is_floating_point:
         return torch.zeros_like(like, dtype=dtype, device="cpu")
     return torch.empty_like(like, dtype=dtype, device="cpu")
+
+
+def faking(mode: FakeTensorMode) -> Empty:
+    """Fake tensors: shape, type and layout, and no memory."""
+
+    def fake(like: Tensor, dtype: torch.dtype) -> Tensor:
+        with mode:
+            return torch.empty_strided(like.shape, like.stride(), dtype=dtype)
+
+    return fake
 
 
 def _converting(empty: Empty) -> Any:
