@@ -7,6 +7,7 @@ was interrupted gives the same pictures as one that was not.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import time
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.atomic import checksums, digest, new_folder, read_record, write_json
+from benchmark.atomic import checksums, digest, files_under, new_folder, read_record, write_json
 from benchmark.devices import Device, open_device
 from benchmark.generate import Sampling, batches, noise_seed, sample, seed_everything
 from benchmark.measure import Cost, Stage, step_costs
@@ -171,6 +172,8 @@ def train_stages(bench: Bench) -> list[Cost]:
     if manifest and checksums(bench.folder.checkpoint) == manifest.get("files"):
         print(f"checkpoint of an earlier attempt is whole, not trained again: {bench.cell.key}")
         return [Cost(**cost) for cost in manifest["costs"]]
+    from methods import model_card
+
     method, task, settings = bench.method, bench.task, bench.settings
     with bench.stage("load") as load:
         pipe = backbone_of(bench.cell).load(task.compute.device, task.compute.precision)
@@ -190,10 +193,11 @@ def train_stages(bench: Bench) -> list[Cost]:
     print(f"trained {bench.cell.key}: {len(result.losses)} steps, {train.seconds:.1f} s")
     with bench.stage("save") as save, new_folder(bench.folder.checkpoint) as fresh:
         method.save(pipe, task, settings, fresh)
-        # The card is for people; nothing of it is needed to have the model again.
-        files = [file for file in fresh.rglob("*") if file.is_file() and file.suffix != ".md"]
-        size = sum(file.stat().st_size for file in files)
+        size = sum((fresh / file).stat().st_size for file in files_under(fresh))
         save.add("checkpoint_bytes", size, "B", "exact")
+        # For people; nothing of it is needed to have the model again. A plug-in may not have one.
+        with contextlib.suppress(NotImplementedError):
+            model_card.write(method, pipe, task, settings, fresh)
     costs = [cost for stage in (load, prepare, train, save) for cost in stage.costs]
     content = {
         "files": checksums(bench.folder.checkpoint),

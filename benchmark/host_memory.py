@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,7 +47,7 @@ def descendants() -> list[int]:
     Linux lists a thread's children, which is 50 times quicker than asking every process of the
     machine for its parent. A process that starts or ends just now may be missed.
     """
-    if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
+    if not _lists_children():
         return [process.pid for process in psutil.Process().children(recursive=True)]
     found: list[int] = []
     waiting = [os.getpid()]
@@ -57,18 +58,30 @@ def descendants() -> list[int]:
     return found
 
 
+@functools.cache
+def _lists_children() -> bool:
+    return Path(f"/proc/self/task/{os.getpid()}/children").exists()
+
+
 def _children(process: int) -> list[int]:
+    """Called many times a second while others compute: plain system calls, and few of them."""
+    tasks = f"/proc/{process}/task"
     try:
-        threads = os.listdir(f"/proc/{process}/task")
+        threads = os.listdir(tasks)
     except OSError:
         return []
     found = []
     for thread in threads:
         try:
-            text = Path(f"/proc/{process}/task/{thread}/children").read_text()
+            descriptor = os.open(f"{tasks}/{thread}/children", os.O_RDONLY)
         except OSError:
             continue
-        found += [int(child) for child in text.split()]
+        try:
+            found += [int(child) for child in os.read(descriptor, 1 << 16).split()]
+        except OSError:  # the thread ended meanwhile
+            continue
+        finally:
+            os.close(descriptor)
     return found
 
 

@@ -52,7 +52,7 @@ class Stage:
     `peak_children_rss_bytes` is that of the processes below it, together. That one, the device's
     memory as the driver sees it, and own memory without such a kernel are looked at by a thread,
     which misses what comes and goes between two looks. `sampling_seconds` is the processor time
-    that this thread took: at most half a percent of the stage (`benchmark.sampling`).
+    that this thread took: about 0.2% of the stage's time (`benchmark.sampling`).
     """
 
     name: str

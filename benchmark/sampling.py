@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-SAMPLING_SECONDS = 0.02
+SAMPLING_SECONDS = 0.05
 """The shortest pause between two looks."""
-MOST_OF_TIME = 0.004
+MOST_OF_TIME = 0.002
 """The share of one core's time that looking may take: after a slow look the pause is longer."""
 
 Look = Callable[[], Mapping[str, int | None]]
@@ -29,7 +29,7 @@ class Sampler:
         self._thread = threading.Thread(target=self._go_on, name="sampling", daemon=True)
         self.looks = 0
         self.seconds = 0.0
-        """Processor time that the thread took, known after `stop`."""
+        """Processor time that the thread took until its last look was done."""
 
     def start(self) -> None:
         self._take()
@@ -51,13 +51,13 @@ class Sampler:
     def _go_on(self) -> None:
         pause = SAMPLING_SECONDS
         while self._error is None and not self._stop.wait(pause):
-            before = time.thread_time()
             try:
                 self._take()
             except Exception as error:
                 self._error = error
-            pause = max(SAMPLING_SECONDS, (time.thread_time() - before) / MOST_OF_TIME)
-        self.seconds = time.thread_time()
+            # Waking up is part of what a look costs, and half of it.
+            before, self.seconds = self.seconds, time.thread_time()
+            pause = max(SAMPLING_SECONDS, (self.seconds - before) / MOST_OF_TIME)
 
     def _take(self) -> None:
         self.looks += 1

@@ -78,14 +78,45 @@ def test_a_cell_leaves_everything_the_store_promises(
     assert stages == {"load", "prepare", "train", "save", "reload", "generate", "score"}
     assert costs["load", "start_seconds"] == 0.25
     assert costs["train", "steps"] == 2
-    size = sum(f.stat().st_size for f in folder.checkpoint.rglob("*") if f.is_file())
-    assert costs["save", "checkpoint_bytes"] == size > 0
+    # What a person reads is not what a machine needs.
+    assert "learned_embeds" in (folder.checkpoint / "model_card.md").read_text()
+    weights = [f for f in folder.checkpoint.rglob("*") if f.is_file() and f.suffix != ".md"]
+    assert costs["save", "checkpoint_bytes"] == sum(f.stat().st_size for f in weights) > 0
     readable = (folder.path / "scores.parquet").stat().st_mode
     assert {f.stat().st_mode for f in folder.checkpoint.rglob("*.safetensors")} == {readable}
     scores = pd.read_parquet(folder.path / "scores.parquet")
     fidelity = scores[(scores.metric == "fidelity") & (scores.reference == "unseen")]
     assert set(fidelity.image) == {f"cells/{cell.key}/images/{n}" for n in pictures(folder)}
     assert set(fidelity.prompt) == {"a dog in the jungle", "a dog on the beach"}
+
+
+def test_every_stage_is_measured_and_the_steps_are_kept(small: Small, tmp_path: Path) -> None:
+    """Two steps of four pictures each; four pictures made, and scored."""
+    settings = {"batch_size": 4}
+    scoring = {"metrics": ["fidelity"], "image_encoders": ["efficientnet-lite0"]}
+    (cell,) = plan(small(methods=[INVERSION[0] | {"settings": settings}], scoring=scoring))
+    assert run_cell(tmp_path, cell, Circumstances())
+    folder = cell_folder(tmp_path, cell.key)
+    costs = {(c["stage"], c["measure"]): c["value"] for c in read_json(folder.path / "cost.json")}
+    for stage in ("load", "prepare", "train", "save", "reload", "generate", "score"):
+        assert costs[stage, "peak_rss_bytes"] > 50e6
+        assert costs[stage, "peak_children_rss_bytes"] >= 0
+        assert costs[stage, "sampling_looks"] >= 2
+        assert costs[stage, "sampling_seconds"] <= costs[stage, "wall_seconds"]
+    kept = folder.losses()
+    assert len(kept["loss"]) == len(kept["step_seconds"]) == 2
+    assert costs["train", "first_step_seconds"] == kept["step_seconds"][0]
+    assert costs["train", "step_seconds_median"] == kept["step_seconds"][1]
+    assert costs["train", "steady_steps"] == 1
+    assert costs["train", "images"] == 2 * 4
+    assert costs["train", "images_per_second"] == pytest.approx(4 / kept["step_seconds"][1])
+    for stage in ("generate", "score"):
+        assert costs[stage, "images"] == 4
+        assert costs[stage, "images_per_second"] == pytest.approx(4 / costs[stage, "wall_seconds"])
+
+
+def test_a_cell_without_training_has_no_losses(tmp_path: Path) -> None:
+    assert cell_folder(tmp_path, "no-such-cell").losses() == {"loss": [], "step_seconds": []}
 
 
 def test_a_done_cell_is_left_alone(small: Small, tmp_path: Path, trainings: list[str]) -> None:

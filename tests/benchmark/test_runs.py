@@ -99,8 +99,10 @@ def test_a_finished_run_starts_no_worker_and_imports_no_torch(small, tmp_path: P
     again = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     assert "report:" in again.stdout
-    (cell,) = Run.open(folder / "runs" / "small").cell_info()
+    run = Run.open(folder / "runs" / "small")
+    (cell,) = run.cell_info()
     assert cell["attempts"] == 1
+    assert run.environment["worker"]["device"] == "cpu"  # written by the worker, and left alone
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(small, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.methods.support import photo
+from textboost import loop
 from textboost.compute import Compute
 from textboost.conditioning import Conditioning, encode
 from textboost.loop import Batch, Latents, adamw, denoising_error, noise_scheduler, run, training
@@ -35,6 +36,17 @@ def start(pipe, compute=None, *, steps=1, parameter=None, optimizer=None, seed=0
             generator=generator(seed),
             **options,
         )
+
+
+@pytest.mark.parametrize(
+    ("device", "waits"), [("cpu", []), ("cuda:1", ["cuda:1"]), ("mps", ["mps"])]
+)
+def test_a_step_ends_when_the_device_is_done(monkeypatch, device, waits):
+    waited = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda which: waited.append(str(which)))
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: waited.append("mps"))
+    assert loop._now(torch.device(device)) > 0
+    assert waited == waits
 
 
 class Zeros(torch.nn.Module):

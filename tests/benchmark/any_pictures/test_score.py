@@ -24,6 +24,7 @@ def test_the_same_command_again_does_nothing(
     folder: Path, score: Score, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = score(folder, *TOY)
+    assert "attention" in read_json(first.run / "environment.json")["worker"]
     before = times(first.run)
     monkeypatch.setattr(cells, "score_pictures", lambda *_: pytest.fail("scored twice"))
     again = score(folder, *TOY)

@@ -155,15 +155,21 @@ def test_workers_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_devices("auto", None, threads=4) == ["cpu"] * 2
     with pytest.raises(UserError, match=r"'cuda': torch finds no CUDA device here"):
         choose_devices("cuda", None, threads=1)
+    monkeypatch.setattr(local, "_mps_available", lambda: True)
+    assert choose_devices("mps", None, threads=1) == ["mps"]
+    assert choose_devices("mps", 2, threads=1) == ["mps", "mps"]
+    monkeypatch.setattr(local, "_mps_available", lambda: False)
+    with pytest.raises(UserError, match=r"'mps': torch finds no Apple GPU here; choose another"):
+        choose_devices("mps", None, threads=1)
 
 
 def test_workers_on_a_gpu_are_not_forked() -> None:
     """torch refuses CUDA in a fork of a process that imported diffusers: see the module."""
     from benchmark.executors import local
 
-    devices = ("cpu", "cuda:0")
+    devices = ("cpu", "cuda:0", "mps")
     methods = {device: local._context([], 1, [device]).get_start_method() for device in devices}
-    assert methods == {"cpu": "forkserver", "cuda:0": "spawn"}
+    assert methods == {"cpu": "forkserver", "cuda:0": "spawn", "mps": "spawn"}
 
 
 def test_step_reports_are_thinned_but_for_first_and_last() -> None:

@@ -1,0 +1,84 @@
+"""What is written down of the machine, by the parent and by a worker."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from benchmark.atomic import read_json, write_json
+from benchmark.environment import VARIABLES, environment
+from benchmark.torch_environment import attention_backend, record_worker, torch_environment
+
+
+def test_the_machine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+    facts = environment("cuda:0", 3, 2)
+    assert facts["variables"] == {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}
+    assert facts["memory_bytes"] == psutil.virtual_memory().total
+    assert facts["cores"] == os.cpu_count()
+    assert facts["packages"]["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
+    given = [facts[name] for name in ("device", "threads_per_cell", "cells_at_a_time")]
+    assert given == ["cuda:0", 3, 2]
+
+
+def test_the_parent_needs_no_torch() -> None:
+    code = (
+        "import sys\nfrom benchmark.environment import environment\n"
+        "environment('cpu', 1, 1)\nassert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_kernel_is_the_one_that_attention_takes() -> None:
+    """Torch is told what to take, and the answer follows."""
+    with sdpa_kernel(SDPBackend.MATH):
+        assert attention_backend("cpu", "fp32") == "MATH"
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+        assert attention_backend("cpu", "bf16") == "FLASH_ATTENTION"
+    assert attention_backend("no-such-device", "fp32") is None
+
+
+def test_switches_are_read_and_not_assumed() -> None:
+    def switches() -> tuple[bool, bool, bool, str]:
+        facts = torch_environment("cpu")
+        return (
+            facts["determinism"]["deterministic_algorithms"],
+            facts["determinism"]["cudnn_benchmark"],
+            facts["precision"]["tf32_cudnn"],
+            facts["precision"]["float32_matmul"],
+        )
+
+    before = switches()
+    kept = torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
+    matmul = torch.get_float32_matmul_precision()
+    try:
+        torch.use_deterministic_algorithms(not before[0])
+        torch.backends.cudnn.benchmark = not before[1]
+        torch.backends.cudnn.allow_tf32 = not before[2]
+        torch.set_float32_matmul_precision("high")
+        assert switches() == (not before[0], not before[1], not before[2], "high")
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = kept
+        torch.set_float32_matmul_precision(matmul)
+    assert switches() == before
+
+
+def test_the_first_worker_writes_and_the_others_do_not(tmp_path: Path) -> None:
+    record_worker(tmp_path, "cpu")
+    assert not (tmp_path / "environment.json").exists()  # no run, nothing to add to
+    write_json(tmp_path / "environment.json", {"cores": 2})
+    record_worker(tmp_path, "cpu")
+    first = read_json(tmp_path / "environment.json")
+    assert first["cores"] == 2
+    assert first["worker"]["threads"] == torch.get_num_threads()
+    write_json(tmp_path / "environment.json", {**first, "worker": {"device": "cuda:7"}})
+    record_worker(tmp_path, "cpu")
+    assert read_json(tmp_path / "environment.json")["worker"] == {"device": "cuda:7"}
