@@ -53,7 +53,7 @@ class Checked:
 def check_bundle(path: Path, digest: str | None = None) -> Checked:
     """UserError when the archive is damaged, unsafe, or lacks what nothing works without."""
     files = read_zip(path)
-    differences = [*_digest(path, digest), *_checksums(files)]
+    differences = [*_digest(path, digest), *checksum_differences(files)]
     try:
         missing = [name for name in (*RECORDS, *TABLE_FILES, *DERIVED) if name not in files]
         if missing:
@@ -87,7 +87,7 @@ def _digest(path: Path, digest: str | None) -> Iterator[str]:
         yield f"the file's SHA-256 is {found}, not {digest}"
 
 
-def _checksums(files: Mapping[str, bytes]) -> Iterator[str]:
+def checksum_differences(files: Mapping[str, bytes]) -> Iterator[str]:
     """Files whose bytes are not those that bundle.json lists, and those it does not list."""
     try:
         manifest = json.loads(files[MANIFEST])

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 CLOSE = 1e-9
 """Relative difference that sums in another order may show; anything above is a difference."""
 
+NAMES = ("method", "preset", "subject", "train_seed", "prompt_id", "seed", "stage", "measure")
+NAMES += ("metric", "encoder", "reference")
+"""Columns that say which row of a table is meant."""
+
 
 def frames(stated: pd.DataFrame, found: pd.DataFrame) -> Iterator[str]:
     """Where the table as stated departs from the one made again; exact to the last bit."""
@@ -25,11 +29,15 @@ def frames(stated: pd.DataFrame, found: pd.DataFrame) -> Iterator[str]:
     before = stated.iloc[:rows].reset_index(drop=True).astype(object)
     after = found.iloc[:rows].reset_index(drop=True).astype(object)
     same = (before == after).fillna(False).astype(bool) | (before.isna() & after.isna())
+
+    def known(row: Any, name: str) -> bool:
+        return not found[name].isna()[row]
+
     for row in same.index[~same.all(axis=1)]:
-        named = [str(value) for value in after.loc[row] if isinstance(value, str)]
+        named = [str(after.loc[row, name]) for name in NAMES if name in after and known(row, name)]
         for column in same.columns[~same.loc[row]]:
             yield (
-                f"row {row} ({' '.join(named[:6])}): {column} is {before.loc[row, column]!r}, "
+                f"row {row} ({' '.join(named)}): {column} is {before.loc[row, column]!r}, "
                 f"the raw rows give {after.loc[row, column]!r}"
             )
 

@@ -15,12 +15,13 @@ COST_KEYS = ["method", "preset", "stage", "measure", "unit", "kind"]
 
 
 def statistics(results: pd.DataFrame, costs: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    """Mean over subjects and interval of every score and every cost; missing ones are None."""
-    single = costs.assign(prompt_id=None, seed=None)
-    return {
-        "scores": _records(summarise(results, SCORE_KEYS)),
-        "costs": _records(summarise(single, COST_KEYS)),
-    }
+    """Of every score the mean over subjects and its interval, of every cost mean and extremes.
+
+    Missing values are None.
+    """
+    groups = costs.groupby(COST_KEYS, dropna=False, sort=False)["value"]
+    spread = groups.agg(["mean", "min", "max", "count"]).reset_index()
+    return {"scores": _records(summarise(results, SCORE_KEYS)), "costs": _records(spread)}
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
