@@ -1,0 +1,159 @@
+"""`tbbench verify` and `tbbench bundle` as they are called."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmark.bundle.archive import read_zip, zip_bytes
+from benchmark.claims.measured import preset_settings
+from benchmark.cli import main
+from benchmark.config import Prior, Training
+from tests.reports.made_up import CONTROLS, cell, make_run
+
+CLAIM = """
+[[claim]]
+id = "{id}"
+sentence = "A sentence."
+source = "this test"
+preset = "toy"
+expression = "{expression}"
+"""
+TRUE = CLAIM.format(id="true", expression="difference(alignment, textboost, dreambooth) > 0")
+FALSE = CLAIM.format(id="false", expression="difference(alignment, textboost, dreambooth) < 0")
+OPEN = CLAIM.format(id="open", expression="mean(DINO, textboost) > 0")
+CONTRACT = {"id", "verdict", "estimate", "low", "high", "n", "bound", "source", "evidence"}
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory) -> Path:
+    cells = [
+        cell(method, subject, **own(method))
+        for subject in ("dog_a", "dog_b", "cat_c", "teapot_d", "clock_e")
+        for method in ("base", "textboost", "dreambooth")
+    ]
+    return make_run(tmp_path_factory.mktemp("runs") / "made-up", cells).path
+
+
+def own(method: str) -> dict[str, object]:
+    same = {
+        "compute": Training().model_dump(exclude={"steps", "resolution"}),
+        "prior": Prior().model_dump(),
+    }
+    return same if method in CONTROLS else {**same, "settings": preset_settings(method, "toy")}
+
+
+@pytest.fixture
+def run(made_up, tmp_path, monkeypatch) -> Path:
+    """A copy of the run, in the folder that the commands are called in."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(made_up, tmp_path / "made-up")).relative_to(tmp_path)
+
+
+@pytest.fixture
+def tbbench(monkeypatch, capsys):
+    """Calls the command; returns its exit code and what it printed."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tbbench", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
+
+
+def write(name: str, *claims: str) -> str:
+    Path(name).write_text("".join(claims))
+    return name
+
+
+@pytest.mark.parametrize(
+    ("claims", "plain", "strict"),
+    [((TRUE,), 0, 0), ((TRUE, FALSE), 1, 1), ((TRUE, OPEN), 0, 1), ((FALSE,), 1, 1)],
+)
+def test_the_exit_code_says_whether_anything_is_refuted(run, tbbench, claims, plain, strict):
+    mine = write("mine.toml", *claims)
+    assert tbbench("verify", mine, str(run))[0] == plain
+    assert tbbench("verify", mine, str(run), "--strict")[0] == strict
+
+
+def test_json_is_the_contract_and_is_kept_in_the_run(run, tbbench):
+    code, out, err = tbbench("verify", write("mine.toml", TRUE, OPEN), str(run), "--json")
+    assert (code, err) == (0, "")
+    verdicts = json.loads(out)
+    assert [v["verdict"] for v in verdicts] == ["SUPPORTED", "NOT MEASURED"]
+    for verdict in verdicts:
+        assert verdict.keys() > CONTRACT
+        assert verdict["claims"] == "mine.toml"
+    first, second = verdicts
+    assert first["low"] < first["estimate"] < first["high"]
+    assert (first["n"], first["bound"], first["label"]) == (5, "> 0", "toy")
+    assert (second["estimate"], second["low"], second["n"]) == (None, None, None)
+    assert json.loads((run / "verdicts.json").read_text()) == verdicts
+
+
+def test_the_table_says_what_rests_on_what(run, tbbench):
+    code, out, _ = tbbench("verify", write("mine.toml", TRUE, OPEN), str(run))
+    text = " ".join(out.split())
+    assert code == 0
+    assert "SUPPORTED" in text
+    assert "(toy)" in text
+    assert "measured [" in text
+    assert "n = 5" in text
+    assert "1 SUPPORTED, 0 REFUTED, 0 INCONCLUSIVE, 1 NOT MEASURED" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nothing",), "nothing is neither a claims file (custom-diffusion, dreambooth"),
+        (("none.toml",), "none.toml cannot be read: No such file or directory"),
+        ((".",), "holds no run"),
+        (("made-up", "made-up"), "made-up is named twice"),
+        (("made-up", "--digest", "00"), "--digest is of one bundle"),
+    ],
+)
+def test_a_mistake_is_one_line(run, tbbench, arguments, says):
+    code, out, err = tbbench("verify", *arguments)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_a_bundle_is_made_checked_and_its_digest_vouches_for_it(run, tbbench):
+    mine = write("mine.toml", TRUE)
+    code, out, _ = tbbench("bundle", str(run), "--claims", mine)
+    assert code == 0
+    first, second = out.splitlines()
+    assert first.startswith("made-up-evidence.zip: ")
+    digest = second.removeprefix("sha256 ")
+    assert len(digest) == 64
+    bundle = "made-up-evidence.zip"
+    code, out, err = tbbench("verify", mine, bundle, "--digest", digest)
+    assert code == 0
+    assert "computed again are as stated; the digest agrees" in err
+    assert "1 SUPPORTED" in out
+    code, _, err = tbbench("verify", mine, bundle)
+    assert code == 0
+    assert "without --digest nothing vouches for environment.json" in err
+    code, _, err = tbbench("verify", mine, bundle, "--digest", "0" * 64)
+    assert code == 1
+    assert "SHA-256 is" in err
+
+
+def test_a_changed_bundle_fails_and_is_named(run, tbbench):
+    mine = write("mine.toml", TRUE)
+    tbbench("bundle", str(run), "--claims", mine, "--out", "whole.zip")
+    files = read_zip(Path("whole.zip"))
+    assert b'"n": 5' in files["verdicts.json"]
+    files["verdicts.json"] = files["verdicts.json"].replace(b'"n": 5', b'"n": 30')
+    Path("changed.zip").write_bytes(zip_bytes(files))
+    code, out, err = tbbench("verify", mine, "changed.zip")
+    assert code == 1
+    assert "1 SUPPORTED" in out
+    assert "changed.zip: verdicts.json is not the file that was packed" in err
+    assert "changed.zip: verdicts.json: [true made-up].n is 30, computed again 5" in err
