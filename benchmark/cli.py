@@ -16,6 +16,7 @@ from benchmark.commands import (
     cache,
     data,
     doctor,
+    estimate,
     listing,
     perf,
     verify,
@@ -233,6 +234,7 @@ def score(
 
 app.add_typer(listing.app)
 app.add_typer(doctor.app)
+app.add_typer(estimate.app)
 app.add_typer(data.app, name="data")
 app.add_typer(cache.app, name="cache")
 app.add_typer(perf.app, name="perf")

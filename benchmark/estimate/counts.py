@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmark.atomic import digest, files_under, read_json, write_json
 from benchmark.errors import UserError
+from benchmark.estimate.question import RefusedError
 from benchmark.paths import cache_root
 
 CARD = ".md"
@@ -66,7 +67,7 @@ def exact_counts(
     backbone: see `benchmark.estimate.weightless.NAMES`, or a folder. settings: single fields of
     the preset, changed. precision: "fp32", "fp16" or "bf16", of the loaded weights: checkpoints
     are saved in it. Controls count nothing. Remembered until the method's code changes.
-    Raises UserError for unknown names and where the method cannot train the backbone.
+    Raises UserError for unknown names, RefusedError where the method cannot train the backbone.
     """
     from benchmark.estimate.versions import versions
 
@@ -124,7 +125,7 @@ def _count(method: str, backbone: str, settings: Any, precision: str) -> Counts:
         try:
             trained = chosen.train(pipe, task, settings).trainable_parameters
         except ValueError as error:
-            raise UserError(f"{method} does not train {backbone}: {error}") from error
+            raise RefusedError(f"{method} does not train {backbone}: {error}") from error
         with replaced(safetensors.torch, "serialize_file", partial(_reserve, written)):
             chosen.save(pipe, task, settings, Path(place))
         files = [Path(place) / file for file in files_under(Path(place)) if not _is_card(file)]

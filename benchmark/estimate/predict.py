@@ -8,15 +8,15 @@ from typing import Any
 from benchmark.atomic import digest, read_json, write_json
 from benchmark.errors import UserError
 from benchmark.estimate.counts import exact_counts, full_settings
-from benchmark.estimate.question import Prediction, Question, with_batch
+from benchmark.estimate.question import Prediction, Question, RefusedError, with_batch
 from benchmark.paths import cache_root
 
 
 def predict(question: Question) -> Prediction:
     """Rehearses the method's training without weights: seconds, and about a gigabyte.
 
-    Raises UserError for unknown names, and where the method cannot train the backbone or not with
-    the batch asked for.
+    Raises UserError for unknown names, RefusedError where the method cannot train the backbone, or
+    not with the batch asked for.
     """
     from benchmark.estimate.versions import versions
 
@@ -78,9 +78,9 @@ def _predict(question: Question, settings: Any) -> Prediction:
             )
     except ValueError as error:
         where = f"{question.method} on {question.backbone}"
-        raise UserError(f"{where} cannot be predicted: {error}") from error
+        raise RefusedError(f"{where} cannot be predicted: {error}") from error
     if question.batch is not None and seen.pictures != question.batch:
-        raise UserError(
+        raise RefusedError(
             f"{question.method} shows {seen.pictures} pictures a step where "
             f"{question.batch} were asked for; leave out --batch"
         )

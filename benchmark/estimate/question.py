@@ -22,6 +22,10 @@ KINDS = {
 MEMORY_NOTE = "live tensor bytes, without CUDA context, workspaces and fragmentation"
 
 
+class RefusedError(UserError):
+    """The question is clear, and the method cannot do what it asks about."""
+
+
 @dataclass(frozen=True)
 class Question:
     """One training on one device, as `textboost.compute.Compute` and a run's [training] have it.
