@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Has a change made the code slower or larger?", no_args_is_help=True)
 
+LOG_WIDTH = 160
 HISTORY = "Append the figures to this file, a JSON object a line."
 
 
@@ -91,7 +93,9 @@ def compare(
     from benchmark.perf.stored import read
 
     found = compared(read(base), read(new))
-    console = Console(highlight=False, soft_wrap=True)
+    # A job's log is no terminal, and as wide as need be.
+    width = None if sys.stdout.isatty() else LOG_WIDTH
+    console = Console(highlight=False, soft_wrap=True, width=width)
     console.print(output.rich_table(output.shown(found, everything)))
     for note in found.notes:
         console.print(f"note: {note}", markup=False)
