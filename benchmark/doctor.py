@@ -110,6 +110,8 @@ def devices() -> Finding:
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
         return Finding(OK, "device", ", ".join(names))
+    if torch.backends.mps.is_available():
+        return Finding(NOTE, "device", "Apple GPU", "runs take the CPU unless told: --device mps")
     return Finding(
         NOTE,
         "device",

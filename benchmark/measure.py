@@ -82,12 +82,14 @@ class Stage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is not None:
+        try:
+            if kind is not None:
+                return
+            self.device.synchronise()  # raises what the device's work of the stage ran into
+            self.seconds = self.clock() - self._begin
+            joules = self.device.joules()
+        finally:
             self._sampler.end()
-            return
-        self.device.synchronise()
-        self.seconds = self.clock() - self._begin
-        joules = self.device.joules()
         peaks = self._sampler.stop()
         if self._kernel:
             peaks["peak_rss_bytes"] = host_memory.peak()

@@ -33,6 +33,16 @@ def test_this_machine_has_no_problem(
     assert str(Path(str(doctor.cache_root()))) in shown.replace("\n", "")
 
 
+def test_an_apple_gpu_must_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert doctor.devices().found.startswith("CPU alone")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert "--device mps" in doctor.devices().fix
+
+
 def test_the_same_for_machines(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

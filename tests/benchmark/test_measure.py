@@ -45,6 +45,10 @@ class FakeDevice:
         return self._alone
 
 
+def no_thread_is_left() -> bool:
+    return "sampling" not in {thread.name for thread in threading.enumerate()}
+
+
 def value(stage: Stage, name: str) -> float:
     (cost,) = [cost for cost in stage.costs if cost.measure == name]
     return cost.value
@@ -84,7 +88,23 @@ def test_a_stage_that_fails_has_no_figures() -> None:
     with pytest.raises(RuntimeError, match="broken"), stage:
         raise RuntimeError("broken")
     assert stage.costs == []
-    assert "sampling" not in {thread.name for thread in threading.enumerate()}
+    assert no_thread_is_left()
+
+
+def test_a_stage_fails_with_what_the_device_ran_into() -> None:
+    """CUDA tells of an error in its work when it is waited for."""
+
+    class Broken(FakeDevice):
+        def synchronise(self) -> None:
+            super().synchronise()
+            if len(self.calls) > 1:
+                raise RuntimeError("an illegal memory access was encountered")
+
+    stage = Stage("train", Broken())
+    with pytest.raises(RuntimeError, match="illegal memory access"), stage:
+        pass
+    assert stage.costs == []
+    assert no_thread_is_left()
 
 
 def test_throughput_is_over_the_whole_stage() -> None:

@@ -1,5 +1,6 @@
 """Measuring a stage costs next to nothing: at most 1% of a training step."""
 
+import statistics
 import time
 from collections.abc import Callable
 
@@ -54,8 +55,10 @@ def test_a_measured_step_takes_no_longer() -> None:
     without: list[float] = []
 
     def too_slow() -> bool:
-        """By the quickest of each: whatever else the machine does only ever adds."""
-        return min(with_clock) > MOST * min(without)
+        """By the quickest of each and by the median of pairs: busy machines spoil one or other."""
+        quickest = min(with_clock) / min(without)
+        pairs = [one / other for one, other in zip(with_clock, without, strict=True)]
+        return min(quickest, statistics.median(pairs)) > MOST
 
     with training(pipe):
         token = tokens.add_token(pipe, "<subject>", tokens.initial_rows(pipe, "dog", 1))
