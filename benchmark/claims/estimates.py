@@ -6,8 +6,9 @@ from typing import Any
 
 from benchmark.backbones import NAMED
 from benchmark.claims.language import Arm, Expression
-from benchmark.claims.measures import Measure
-from benchmark.claims.verdict import Finding
+from benchmark.claims.measures import PREDICTABLE, Measure
+from benchmark.claims.units import shown
+from benchmark.claims.verdict import Finding, Kind
 from benchmark.errors import UserError
 
 
@@ -48,10 +49,60 @@ def _count(measure: Measure, arm: Arm, preset: str, backbone: str) -> int | None
 
 
 def predicted_finding(expression: Expression, backbone: str | None, preset: str) -> Finding | str:
-    """A prediction, labelled so; or why there is none."""
-    return "predictions are not available"
+    """A prediction, or the ratio of two, labelled so; or why there is none."""
+    if backbone not in NAMED:
+        return f"nothing is predicted of backbone {backbone!r}"
+    try:
+        return _predicted(expression, backbone, preset)
+    except UserError as error:
+        return str(error)
 
 
 def prediction_beside(expression: Expression, backbone: str | None, preset: str) -> dict[str, Any]:
-    """What is predicted of a measurement that is missing; empty where nothing is."""
-    return {}
+    """What is predicted of a measurement that is missing; empty where nothing is.
+
+    Holds value, shown, kind and about.
+    """
+    subject = expression.subject
+    if not isinstance(subject, Measure) or subject.name not in PREDICTABLE:
+        return {}
+    found = predicted_finding(expression, backbone, preset)
+    if isinstance(found, str):
+        return {}
+    return {
+        "value": found.estimate,
+        "shown": shown(found.estimate, expression.unit),
+        "kind": found.kind,
+        "about": found.evidence,
+    }
+
+
+def _predicted(expression: Expression, backbone: str, preset: str) -> Finding:
+    from benchmark.estimate import Question, predict
+    from benchmark.estimate.question import MEMORY_NOTE
+
+    options: dict[str, Any] = dict(expression.options)
+    if "checkpointing" in options:
+        options["checkpointing"] = options["checkpointing"] == "on"
+    memory = expression.subject.name == "peak_memory"
+    figures, described = [], []
+    for arm in expression.arms:
+        question = Question(arm.method, arm.preset or preset, backbone, **options)
+        answer = predict(question)
+        value = answer.peak_bytes if memory else answer.flops_per_step
+        figures.append(float(value))
+        pictures = f"{answer.batch} pictures a step"
+        if answer.class_pictures:
+            pictures += f", {answer.class_pictures} of them of the class"
+        described.append(f"{arm.method} ({question.preset}) {pictures}")
+    value = figures[0] / figures[1] if len(figures) > 1 else figures[0]
+    what = f"{MEMORY_NOTE}" if memory else "follows from shapes, and does not predict time"
+    evidence = (
+        f"{'predicted' if memory else 'analytic'}, not measured: {'; '.join(described)}; "
+        f"{backbone}, {answer.resolution} px, {answer.precision}, VAE {answer.vae_precision}, "
+        f"attention {answer.attention}, AdamW {answer.optimizer}"
+        f"{', gradient checkpointing' if answer.checkpointing else ''}; {what}"
+    )
+    label = "toy" if backbone == "toy" else None
+    kind: Kind = "predicted" if memory else "analytic"
+    return Finding(value, value, value, kind, None, evidence, label)

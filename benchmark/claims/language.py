@@ -29,11 +29,20 @@ from typing import Literal, NoReturn, TypeVar
 from benchmark.claims.measures import MEASURES, PREDICTABLE, Measure, get_measure
 from benchmark.claims.metric_names import MetricName, get_metric_name
 from benchmark.claims.units import ALL_SUFFIXES, Unit, in_base_unit
+from benchmark.estimate.question import OPTIMIZERS
 from benchmark.subjects import unknown
+from textboost.compute import ATTENTION, PRECISIONS
 
 Form = Literal["measure", "ratio", "mean", "difference", "predicted", "predicted_ratio"]
 FUNCTIONS: tuple[Form, ...] = ("ratio", "mean", "difference", "predicted", "predicted_ratio")
-OPTIONS = ("batch", "resolution", "precision", "attention", "optimizer", "checkpointing")
+WHOLE = ("batch", "resolution")
+CHOICES = {
+    "precision": PRECISIONS,
+    "attention": ATTENTION,
+    "optimizer": OPTIMIZERS,
+    "checkpointing": ("on", "off"),
+}
+OPTIONS = (*WHOLE, *CHOICES)
 """What a prediction may be asked for; what is left out is the preset's own, or the default."""
 
 LONGEST = 400
@@ -215,16 +224,20 @@ class _Parser:
     def _option(self, form: Form, token: _Token, options: dict[str, str | int]) -> None:
         if form not in ("predicted", "predicted_ratio"):
             self._fail(token, f"{form} takes no options; they are a prediction's")
-        if token.text not in OPTIONS or token.text in options:
+        if token.text in options:
+            self._fail(token, f"{token.text} is given twice")
+        if token.text not in OPTIONS:
             self._fail(token, unknown("option", token.text, OPTIONS))
         self._mark("=")
         value = self._take()
-        whole = token.text in ("batch", "resolution")
-        if whole and (value.kind != "number" or not value.text.isdigit() or value.suffix):
-            self._fail(value, f"{token.text} wants a whole number")
-        if not whole and value.kind != "word":
-            self._fail(value, f"{token.text} wants a name")
-        options[token.text] = int(value.text) if whole else value.text
+        if token.text in WHOLE:
+            if value.kind != "number" or not value.text.isdigit() or value.suffix:
+                self._fail(value, f"{token.text} wants a whole number")
+            options[token.text] = int(value.text)
+        elif value.text in CHOICES[token.text]:
+            options[token.text] = value.text
+        else:
+            self._fail(value, unknown(token.text, value.text, CHOICES[token.text]))
 
     def _bound(self, unit: Unit, exact: bool) -> Bound:
         token = self._take()

@@ -59,7 +59,8 @@ def verify(
     targets = open_targets(what, digest)
     for line in (*targets.notes, *targets.differences):
         typer.echo(line, err=True)
-    verdicts = judge_all(targets.files(), targets.studies)
+    with Console(stderr=True).status("judging; counts and predictions are made once and kept"):
+        verdicts = judge_all(targets.files(), targets.studies)
     targets.keep(verdicts)
     if as_json:
         typer.echo(json.dumps([verdict.to_json() for verdict in verdicts], indent=2))

@@ -124,6 +124,8 @@ BAD = [
     ("predicted(seconds, textboost) < 3", "unknown predicted measure", "seconds"),
     ("predicted(peak_memory, textboost, batch=x) < 3", "wants a whole number", "x)"),
     ("predicted(peak_memory, textboost, speed=3) < 3", "unknown option 'speed'", "speed"),
+    ("predicted(peak_memory, textboost, precision=fp8) < 3", "unknown precision 'fp8'", "fp8"),
+    ("predicted(peak_memory, base, batch=8, batch=9) < 3", "batch is given twice", "batch=9"),
     ("__import__('os').system('true')", "'_' belongs to no expression", "__import__"),
     ("seconds(textboost) < 3; x", "';' belongs to no expression", "; x"),
     ("(lambda: 3)() < 3", "expected a quantity", "(lambda"),
