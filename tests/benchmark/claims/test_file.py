@@ -8,7 +8,9 @@ import pytest
 
 from benchmark.claims.file import load_claims, parse_claims, shipped_names
 from benchmark.claims.judge import judge_all
-from benchmark.claims.measures import Measure
+from benchmark.claims.language import FUNCTIONS, OPTIONS
+from benchmark.claims.measures import MEASURES, Measure
+from benchmark.claims.metric_names import FIELD_NAMES
 from benchmark.errors import UserError
 
 CLAIM = """
@@ -167,8 +169,8 @@ def test_what_is_predicted_is_labelled_so_and_supports_no_measurement(tmp_path, 
     """TextBoost's memory beside DreamBooth's at published settings: 9.84 against 13.94 GiB."""
     monkeypatch.setenv("TBBENCH_CACHE", str(tmp_path))
     ids = ("memory-against-dreambooth", "predicted-memory-against-dreambooth", "flops-per-step")
-    files = only(lambda claim: claim.id in ids)
-    verdicts = {v.id: v for v in judge_all(files, []) if v.claims == "textboost-v1"}
+    files = [f for f in only(lambda claim: claim.id in ids) if f.name == "textboost-v1"]
+    verdicts = {verdict.id: verdict for verdict in judge_all(files, [])}
     predicted = verdicts["predicted-memory-against-dreambooth"]
     assert (predicted.verdict, predicted.kind) == ("SUPPORTED", "predicted")
     assert predicted.estimate == pytest.approx(9.84 / 13.94, rel=0.02)
@@ -180,3 +182,13 @@ def test_what_is_predicted_is_labelled_so_and_supports_no_measurement(tmp_path, 
     assert measured.predicted["kind"] == "predicted"
     flops = verdicts["flops-per-step"]
     assert (flops.verdict, flops.kind) == ("SUPPORTED", "analytic")
+
+
+def test_the_examples_of_the_page_are_claims():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "claims.md").read_text("utf-8")
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert [claim.id for claim in parse_claims(example, "claims.md").claims] == [
+        *("storage", "alignment"),
+    ]
+    for name in (*shipped_names(), *MEASURES, *FIELD_NAMES, *OPTIONS, *FUNCTIONS):
+        assert f"`{name}" in page, name
