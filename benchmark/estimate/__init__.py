@@ -5,7 +5,7 @@ what a step takes. torch is imported when they are called.
 """
 
 from benchmark.estimate.counts import Counts, exact_counts
-from benchmark.estimate.predict import predict
+from benchmark.estimate.prediction import predict
 from benchmark.estimate.question import Prediction, Question
 
 __all__ = ["Counts", "Prediction", "Question", "exact_counts", "predict"]

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from benchmark.errors import UserError
-from benchmark.estimate.predict import predict
+from benchmark.estimate.prediction import predict
 from benchmark.estimate.question import KINDS, Prediction, Question, RefusedError
 from benchmark.subjects import unknown
 

@@ -86,7 +86,7 @@ class FlopsByComponent:
     def _enter(self, name: str, module: nn.Module, args: Any, kwargs: Any) -> None:
         self._charge(name)
         if given := _differentiable((args, kwargs)):
-            ended = register_multi_grad_hook(given, lambda _: self._charge(OTHER))
+            ended = register_multi_grad_hook(given, lambda _: self._end(name))
             self._hooks.append(ended)
 
     def _leave(self, name: str, module: nn.Module, args: Any, kwargs: Any, made: Any) -> None:
@@ -94,6 +94,11 @@ class FlopsByComponent:
         if made := _differentiable(made):
             begun = register_multi_grad_hook(made, lambda _: self._charge(name), mode="any")
             self._hooks.append(begun)
+
+    def _end(self, name: str) -> None:
+        """The component's backward pass is over, unless that of the one before has begun."""
+        if self._now == name:
+            self._charge(OTHER)
 
     def _charge(self, following: str) -> None:
         """Book what was counted since the last time, and say whose the next FLOPs are."""

@@ -25,7 +25,7 @@ def versions(method: str, backbone: str) -> dict[str, Any]:
         known = {file.parent.name: read_config(file) for file in folder.glob("*/*config.json")}
     return {
         "method": code_version(method),
-        "estimate": version_of("benchmark.estimate.predict", ("benchmark.estimate",)),
+        "estimate": version_of("benchmark.estimate.prediction", ("benchmark.estimate",)),
         "packages": {name: package_version(name) for name in PACKAGES},
         "backbone": known,
     }

@@ -42,6 +42,20 @@ def test_forward_and_backward_go_to_their_component():
     assert counted["other"] == 2 * (2 * 4 * 8 * 16)
 
 
+def test_components_that_follow_each_other_directly_are_told_apart():
+    first, second = Block(8), Block(8)
+    second.requires_grad_(False)
+    x = torch.randn(4, 8)
+    counted = count_flops(
+        lambda: second(first(x)).sum().backward(), {"first": [first], "second": [second]}
+    )
+    assert counted == {
+        "first": 5 * product(4, 8),
+        "second": 4 * product(4, 8),
+        "other": 0,
+    }
+
+
 def test_what_is_computed_again_counts_again():
     plain, again = Block(8), Block(8, again=True)
     x = torch.randn(4, 8, requires_grad=True)
