@@ -31,7 +31,7 @@ def one_thread():
 
 
 @pytest.mark.benchmark(timer=time.process_time, disable_gc=True)
-@pytest.mark.parametrize("name", map(marked, CASES))
+@pytest.mark.parametrize("name", [marked(name) for name in CASES])
 def test_case(benchmark, name, tmp_path):
     folders = [tmp_path / name for name in ("timed", "counted")]
     for folder in folders:
