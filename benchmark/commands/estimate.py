@@ -101,7 +101,7 @@ def estimate(
             console.print(reason, style="dim", markup=False)
         tried = [one for fit in fits for one in (fit.fitting, fit.above) if one]
         if tried:
-            line = f"{show.conditions(tried[:1])}; {show.FOOTNOTES[-1]}: leave room for these"
+            line = f"{show.conditions(tried[:1])}; {show.MEMORY_FOOTNOTE}: leave room for these"
             console.print(line.replace(", no checkpointing", ""), style="dim", markup=False)
         return
     name = ""
@@ -119,9 +119,10 @@ def estimate(
     else:
         console.print(show.table(found))
         console.print()
-        console.print(show.flops_table(found))
+        console.print(show.split_table(found))
         console.print()
-    for line in (*show.reasons(found), *show.FOOTNOTES):
+    notes = show.FOOTNOTES[:-1] if sweep else show.FOOTNOTES
+    for line in (*show.reasons(found), *notes):
         console.print(line, style="dim", markup=False)
     if out is not None:
         console.print(f"curve: {out}", soft_wrap=True, markup=False)

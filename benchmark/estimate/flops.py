@@ -56,7 +56,7 @@ class FlopsByComponent:
     def __init__(self, components: Mapping[str, Sequence[nn.Module]]) -> None:
         self.flops: dict[str, int] = dict.fromkeys([*components, OTHER], 0)
         self._components = components
-        self._counter = FlopCounterMode(display=False, custom_mapping=_CPU_ATTENTION)
+        self._counter: Any = FlopCounterMode(display=False, custom_mapping=_CPU_ATTENTION)
         self._hooks: list[Any] = []
         self._now = OTHER
         self._charged = 0

@@ -21,7 +21,7 @@ CUDA_GRANULARITY = 512
 """torch's CUDA allocator hands out multiples of so many bytes."""
 
 
-class LiveBytes(TorchDispatchMode):
+class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """`with LiveBytes() as live:` then `live.current` and `live.peak`, in bytes.
 
     A storage counts once, however many views it has, and until the last of them is gone. Weights
@@ -33,7 +33,7 @@ class LiveBytes(TorchDispatchMode):
     """
 
     def __init__(self, granularity: int = 1) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.granularity = granularity
         self.current = 0
         self.peak = 0

@@ -10,12 +10,14 @@ from rich.text import Text
 from benchmark.estimate.ask import GIB, Answer, Fit, Refusal
 from benchmark.estimate.question import MEMORY_NOTE, Prediction
 
-BAR = 40
+BAR = 30
+MEMORY_FOOTNOTE = f"peak: predicted {MEMORY_NOTE}; not measured"
 FOOTNOTES = (
     "parameters, checkpoint: exact, counted by the method's own code (a subject such as a corgi "
     "dog)",
     "TFLOPs: analytic, matrix products, convolutions and attention of a step, forward and backward",
-    f"peak: predicted {MEMORY_NOTE}; not measured",
+    MEMORY_FOOTNOTE,
+    "rest: activations, temporaries and the data",
 )
 
 
@@ -33,19 +35,16 @@ def conditions(answers: Sequence[Answer]) -> str:
 
 
 def table(answers: Sequence[Answer]) -> Table:
-    """One row per prediction; those that cannot be are named with the reason."""
+    """One row per prediction; those that cannot be are named, `reasons` says why."""
     made = Table(box=None, pad_edge=False, title=conditions(answers), title_justify="left")
-    made.add_column("method")
+    made.add_column("method", no_wrap=True)
     for heading in ("batch", "parameters", "checkpoint", "TFLOPs", "peak GiB"):
         made.add_column(heading, justify="right", no_wrap=True)
     made.add_column("at", no_wrap=True)
-    for heading in ("weights", "grads", "Adam", "activations"):
-        made.add_column(heading, justify="right", no_wrap=True)
     for one in answers:
         if isinstance(one, Refusal):
             made.add_row(Text(one.question.method), "-", "not possible")
             continue
-        parts = (one.peak_split[part] for part in ("weights", "gradients", "optimizer"))
         made.add_row(
             Text(labelled(one.method, one.preset)),
             batch_text(one),
@@ -54,22 +53,26 @@ def table(answers: Sequence[Answer]) -> Table:
             f"{one.flops_per_step / 1e12:.2f}",
             f"[bold]{one.peak_bytes / GIB:.2f}",
             one.peak_phase,
-            *(f"{part / GIB:.2f}" for part in parts),
-            f"{one.peak_split['activations'] / GIB:.2f}",
         )
     return made
 
 
-def flops_table(answers: Sequence[Answer]) -> Table:
-    """TFLOPs by component."""
+def split_table(answers: Sequence[Answer]) -> Table:
+    """What the peak is made of, and who computes what."""
     found = [one for one in answers if isinstance(one, Prediction)]
-    made = Table(box=None, pad_edge=False, title="TFLOPs by component", title_justify="left")
-    made.add_column("method")
-    for component in found[0].flops:
-        made.add_column(component.replace("_", " "), justify="right")
+    title = "GiB at the instant of the peak, and TFLOPs, by part"
+    made = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    made.add_column("method", no_wrap=True)
+    parts = {"weights": "weights", "gradients": "grads", "optimizer": "Adam", "activations": "rest"}
+    components = {"vae": "VAE", "text_encoder": "text", "unet": "UNet"}
+    for heading in (*parts.values(), *components.values()):
+        made.add_column(heading, justify="right", no_wrap=True)
     for one in found:
-        figures = (f"{count / 1e12:.2f}" for count in one.flops.values())
-        made.add_row(Text(labelled(one.method, one.preset)), *figures)
+        made.add_row(
+            Text(labelled(one.method, one.preset)),
+            *(f"{one.peak_split[part] / GIB:.2f}" for part in parts),
+            *(f"{one.flops[component] / 1e12:.2f}" for component in components),
+        )
     return made
 
 
@@ -78,11 +81,11 @@ def bars(answers: Sequence[Answer], name: str) -> Table:
     found = [one for one in answers if isinstance(one, Prediction)]
     most = max(one.peak_bytes for one in found)
     made = Table(box=None, pad_edge=False, title=conditions(answers), title_justify="left")
-    made.add_column("method")
+    made.add_column("method", no_wrap=True)
     made.add_column(name, justify="right")
     made.add_column("peak GiB", justify="right", no_wrap=True)
     made.add_column("TFLOPs", justify="right", no_wrap=True)
-    made.add_column("")
+    made.add_column("", no_wrap=True)
     for one in answers:
         if isinstance(one, Refusal):
             made.add_row(
