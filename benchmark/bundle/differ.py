@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 CLOSE = 1e-9
 """Relative difference that sums in another order may show; anything above is a difference."""
 
-NAMES = ("method", "preset", "subject", "train_seed", "prompt_id", "seed", "stage", "measure")
-NAMES += ("metric", "encoder", "reference")
+NAMES = (
+    *("method", "preset", "subject", "train_seed", "prompt_id", "seed"),
+    *("stage", "measure", "metric", "encoder", "reference"),
+)
 """Columns that say which row of a table is meant."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import io
 import json
@@ -53,9 +52,9 @@ def pack(run: Run, out: Path, claims: Sequence[ClaimsFile]) -> Packed:
     collect(run)
     if not any(run.folder(cell.key).done() for cell in run.planned):
         raise UserError(f"{run.path}: no cell is done, so there is no evidence to pack")
-    named = _by_stem(claims)
+    _check_names(claims)
     study = study_of(run, run.config.name)
-    verdicts = [verdict.to_json() for verdict in judge_all(named, [study])]
+    verdicts = [verdict.to_json() for verdict in judge_all(claims, [study])]
     pictures, thumbnails = _pictures(run)
     files: dict[str, bytes] = {name: (run.path / name).read_bytes() for name in TABLE_FILES}
     files |= {name: (run.path / name).read_bytes() for name in RECORDS if name != "plan.json"}
@@ -66,7 +65,7 @@ def pack(run: Run, out: Path, claims: Sequence[ClaimsFile]) -> Packed:
         "verdicts.json": _json(verdicts),
         PICTURES: _json(pictures),
     }
-    files |= {f"claims/{file.name}.toml": file.text.encode() for file in named}
+    files |= {f"claims/{file.name}.toml": file.text.encode() for file in claims}
     for cell in run.planned:
         folder = run.folder(cell.key).path
         for name in CELL_FILES:
@@ -80,16 +79,13 @@ def pack(run: Run, out: Path, claims: Sequence[ClaimsFile]) -> Packed:
     return Packed(out, digest, len(content), len(pictures), len(verdicts))
 
 
-def _by_stem(claims: Sequence[ClaimsFile]) -> list[ClaimsFile]:
-    """Called by the file's name without its folder, which is nobody else's business."""
-    named = [dataclasses.replace(file, name=Path(file.name).stem) for file in claims]
-    stems = [file.name for file in named]
-    for stem in stems:
-        if stems.count(stem) > 1:
-            raise UserError(f"two claims files are called {stem!r}; rename one")
-        if not known_name(f"claims/{stem}.toml"):
-            raise UserError(f"claims file {stem!r}: use letters, digits, '.', '_', '+' and '-'")
-    return named
+def _check_names(claims: Sequence[ClaimsFile]) -> None:
+    names = [file.name for file in claims]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"two claims files are called {name!r}; rename one")
+        if not known_name(f"claims/{name}.toml"):
+            raise UserError(f"claims file {name!r}: use letters, digits, '.', '_', '+' and '-'")
 
 
 def _pictures(run: Run) -> tuple[dict[str, str], dict[str, bytes]]:

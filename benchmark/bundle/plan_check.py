@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchmark.any_pictures.result import KIND
 from benchmark.atomic import checksum, read_json, read_record
 from benchmark.bundle import differ
 from benchmark.plan import Cell, cell_key
@@ -77,7 +78,15 @@ def _configuration(run: Run) -> Iterator[str]:
     train_seeds = {cell.train_seed for cell in run.planned}
     if train_seeds != set(config.train_seeds):
         yield f"config.toml: train_seeds are {list(config.train_seeds)}, the cells' {train_seeds}"
+    if run.about.get("kind") == KIND:
+        # Pictures made elsewhere: the configuration says nothing of how.
+        seeds = {seed for cell in run.planned for seed in cell.seeds}
+        if seeds != set(config.generation.seeds):
+            stated = list(config.generation.seeds)
+            yield f"config.toml: generation.seeds are {stated}, the cells' {sorted(seeds)}"
+        return
     shared = {
+        "protocol_name": config.protocol,
         "backbone": config.backbone,
         "dataset": config.dataset,
         "split": config.split,
@@ -94,6 +103,9 @@ def _configuration(run: Run) -> Iterator[str]:
     for cell in run.planned:
         plain = json.loads(json.dumps(cell.to_json()))
         lines = list(differ.values(*_both(shared, plain)))
+        for name in ("metrics", "image_encoders", "text_encoders"):
+            stated, made = list(getattr(config.scoring, name)), list(getattr(cell, name))
+            lines += differ.values(stated, made, f"scoring.{name}")
         entry = presets.get((cell.method, cell.preset))
         if entry is None:
             lines.append(f"no method {cell.method} with preset {cell.preset}")
@@ -101,8 +113,8 @@ def _configuration(run: Run) -> Iterator[str]:
             asked = dict(entry.settings)
             if config.training.steps is not None and "steps" in cell.settings:
                 asked.setdefault("steps", config.training.steps)
-            made = {name: cell.settings.get(name) for name in asked}
-            lines += [f"methods.{entry.name}.{x}" for x in differ.values(asked, made)]
+            used = {name: cell.settings.get(name) for name in asked}
+            lines += [f"methods.{entry.name}.{x}" for x in differ.values(asked, used)]
         for line in lines:
             if line not in told:
                 told.add(line)

@@ -89,14 +89,13 @@ def _predicted(expression: Expression, backbone: str, preset: str) -> Finding:
     for arm in expression.arms:
         question = Question(arm.method, arm.preset or preset, backbone, **options)
         answer = predict(question)
-        value = answer.peak_bytes if memory else answer.flops_per_step
-        figures.append(float(value))
+        figures.append(float(answer.peak_bytes if memory else answer.flops_per_step))
         pictures = f"{answer.batch} pictures a step"
         if answer.class_pictures:
             pictures += f", {answer.class_pictures} of them of the class"
         described.append(f"{arm.method} ({question.preset}) {pictures}")
     value = figures[0] / figures[1] if len(figures) > 1 else figures[0]
-    what = f"{MEMORY_NOTE}" if memory else "follows from shapes, and does not predict time"
+    what = MEMORY_NOTE if memory else "follows from shapes, and does not predict time"
     evidence = (
         f"{'predicted' if memory else 'analytic'}, not measured: {'; '.join(described)}; "
         f"{backbone}, {answer.resolution} px, {answer.precision}, VAE {answer.vae_precision}, "

@@ -96,7 +96,7 @@ class ClaimsFile:
     """A claims file, understood."""
 
     name: str
-    """A shipped file's name, or the path that was given."""
+    """The file's own name, without folder and ending."""
     text: str
     claims: tuple[Claim, ...]
 
@@ -146,7 +146,7 @@ def parse_claims(text: str, source: str) -> ClaimsFile:
     for id in ids:
         if ids.count(id) > 1:
             raise UserError(f"{source}: claim {id!r} is there twice; give each an id of its own")
-    return ClaimsFile(source, text, claims)
+    return ClaimsFile(Path(source).name.removesuffix(".toml"), text, claims)
 
 
 def _described(error: ValidationError, table: dict[str, Any]) -> str:

@@ -58,7 +58,7 @@ def verify(
 
     targets = open_targets(what, digest)
     for line in (*targets.notes, *targets.differences):
-        typer.echo(line, err=True)
+        typer.echo(_printable(line), err=True)
     with Console(stderr=True).status("judging; counts and predictions are made once and kept"):
         verdicts = judge_all(targets.files(), targets.studies)
     targets.keep(verdicts)
@@ -95,7 +95,9 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
             found = f"predicted: {verdict.predicted['shown']}"
         table.add_row(
             Text(word, style=STYLES.get(verdict.verdict, "dim")),
-            Text(f"{verdict.claims}: {verdict.id}").append(f"\n  {verdict.evidence}", style="dim"),
+            Text(f"{verdict.claims}: {verdict.id}").append(
+                f"\n  {_printable(verdict.evidence)}", style="dim"
+            ),
             Text(found).append(f"\n  {verdict.bound or ''}", style="dim"),
         )
     return table
@@ -105,3 +107,8 @@ def _count(verdicts: Sequence[Verdict]) -> str:
     words = ("SUPPORTED", "REFUTED", "INCONCLUSIVE", "NOT MEASURED")
     counts = {word: sum(verdict.verdict == word for verdict in verdicts) for word in words}
     return ", ".join(f"{count} {word}" for word, count in counts.items())
+
+
+def _printable(text: str) -> str:
+    """Without what would steer a terminal: bundles and claims come from others."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

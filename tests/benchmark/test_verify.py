@@ -88,7 +88,7 @@ def test_json_is_the_contract_and_is_kept_in_the_run(run, tbbench):
     assert [v["verdict"] for v in verdicts] == ["SUPPORTED", "NOT MEASURED"]
     for verdict in verdicts:
         assert verdict.keys() > CONTRACT
-        assert verdict["claims"] == "mine.toml"
+        assert verdict["claims"] == "mine"
     first, second = verdicts
     assert first["low"] < first["estimate"] < first["high"]
     assert (first["n"], first["bound"], first["label"]) == (5, "> 0", "toy")
@@ -157,3 +157,16 @@ def test_a_changed_bundle_fails_and_is_named(run, tbbench):
     assert "1 SUPPORTED" in out
     assert "changed.zip: verdicts.json is not the file that was packed" in err
     assert "changed.zip: verdicts.json: [true made-up].n is 30, computed again 5" in err
+
+
+def test_nothing_of_a_bundle_steers_the_terminal(run, tbbench):
+    """The machine's name comes from whoever made the bundle."""
+    mine = write("mine.toml", TRUE)
+    record = {"device": "cpu", "processor": "\x1b[2J\x1b]0;owned\x07", "gpus": []}
+    (run / "environment.json").write_text(json.dumps(record))
+    tbbench("bundle", str(run), "--claims", mine)
+    code, out, err = tbbench("verify", mine, "made-up-evidence.zip")
+    assert code == 0
+    assert "\x1b[2J" not in out + err
+    assert "\x07" not in out + err
+    assert "?[2J" in out.replace("\n", "").replace(" ", "")
