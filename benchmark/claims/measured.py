@@ -230,7 +230,7 @@ def _evidence(study: Study, what: str, rows: int, finding: Finding, planned: int
     parts = [
         f"{what}: {rows} rows, {finding.subjects} of {planned} subjects",
         f"run {study.name}",
-        f"backbone {study.shared('backbone')}",
+        f"backbone {study.shared('backbone')}, {study.shared('resolution')} px",
         f"{study.shared('dataset')} {study.shared('split')}",
         f"protocol {study.shared('protocol')}",
         study.training,

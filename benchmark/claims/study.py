@@ -25,7 +25,7 @@ class Study:
     environment: Mapping[str, Any]
 
     def shared(self, field: str) -> str:
-        """What all cells have in one field: `backbone`, `protocol`, `dataset` or `split`."""
+        """What all cells have in one field: `backbone`, `protocol`, `dataset`, `split`, ..."""
         return "/".join(sorted({str(getattr(cell, field)) for cell in self.cells}))
 
     def trained(self, method: str, preset: str) -> list[Cell]:
@@ -46,16 +46,19 @@ class Study:
     @property
     def training(self) -> str:
         """Precision, attention, optimizer and the like of the trainings, in a few words."""
-        found = []
-        for compute in {str(dict(cell.compute)): cell.compute for cell in self.cells}.values():
-            words = [
-                f"{name} {value}" if isinstance(value, int) else str(value)
-                for name, value in compute.items()
-                if value is not False and (name, value) != ("accumulation", 1)
-            ]
-            on = [name for name, value in compute.items() if value is True]
-            found.append(", ".join([word for word in words if not word.endswith("True")] + on))
-        return "; ".join(found)
+        found = {str(dict(cell.compute)): cell.compute for cell in self.cells}
+        return "; ".join(", ".join(_words(compute)) for compute in found.values())
+
+
+def _words(compute: Mapping[str, Any]) -> list[str]:
+    """`fp16`, `gradient_checkpointing`, `accumulation 2`; nothing of what is off."""
+    words = []
+    for name, value in compute.items():
+        if value is True or isinstance(value, str):
+            words.append(name if value is True else value)
+        elif value is not False and (name, value) != ("accumulation", 1):
+            words.append(f"{name} {value}")
+    return words
 
 
 def study_of(run: Run, name: str | None = None) -> Study:

@@ -287,6 +287,18 @@ def test_every_run_that_measures_a_claim_is_judged_apart():
     assert [(v.run, v.verdict) for v in verdicts] == [("fast", "SUPPORTED"), ("slow", "REFUTED")]
 
 
+def test_the_evidence_names_what_moves_a_cost():
+    compute = {"precision": "fp16", "gradient_checkpointing": True, "accumulation": 2}
+    there = study(costs=TIMES, compute=compute)
+    evidence = one(SECONDS, there).evidence
+    assert "fp16, gradient_checkpointing, accumulation 2" in evidence
+    assert "wall_seconds of stage train: 8 rows, 8 of 8 subjects" in evidence
+    assert "sd15, 512 px" in evidence
+    assert "cpu: a processor" in evidence
+    plain = study(costs=TIMES, compute={**compute, "gradient_checkpointing": False})
+    assert "checkpointing" not in one(SECONDS, plain).evidence
+
+
 def test_a_claim_that_nothing_can_judge_says_why():
     known = Claim(id="c", sentence="s", source="a paper", unjudged="no such method here")
     (found,) = judge(known, [CONSTANT], "mine")
