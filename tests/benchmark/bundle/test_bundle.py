@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from benchmark.bundle import archive
 from benchmark.bundle.archive import read_zip, zip_bytes
@@ -21,6 +22,7 @@ from benchmark.claims.measured import preset_settings
 from benchmark.config import Prior, Training
 from benchmark.errors import UserError
 from benchmark.plan import Cell
+from benchmark.runner import run_benchmark
 from benchmark.store import Run
 from tests.reports.made_up import cell, make_run
 
@@ -376,3 +378,18 @@ def test_two_claims_files_of_one_name_are_refused(run, tmp_path):
     files = [parse_claims(CLAIMS, name) for name in ("a/mine.toml", "b/mine.toml")]
     with pytest.raises(UserError, match="two claims files are called 'mine'"):
         pack(run, tmp_path / "out.zip", files)
+
+
+@pytest.mark.slow
+def test_a_real_run_makes_a_bundle_that_holds(small, tmp_path):
+    """What the harness itself wrote: training, costs, pictures and all."""
+    scoring = {"metrics": ["fidelity"], "image_encoders": ["efficientnet-lite0"]}
+    methods = [{"name": "copy"}, {"name": "textual-inversion", "preset": "toy"}]
+    config = small(scoring=scoring, methods=methods, generation={"seeds": [0]})
+    outcome = run_benchmark(config, tmp_path / "small", Console(quiet=True))
+    assert not outcome.failures
+    pack(outcome.run, tmp_path / "small.zip", [parse_claims(CLAIMS, "mine.toml")])
+    checked = check_bundle(tmp_path / "small.zip")
+    assert checked.differences == ()
+    assert checked.study.results.equals(Run.open(tmp_path / "small").results())
+    assert len(checked.study.results) > 0
