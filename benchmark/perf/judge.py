@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ UNPAIRED_THRESHOLD = 0.25
 """The same for two files measured at different times, between which the machine may change."""
 FEWEST_BLOCKS = 4
 DRAWS = 300
-RESAMPLES = 3_000
+RESAMPLES = 2_000
 
 REGRESSION, BETTER, SAME, UNCLEAR, NOT_JUDGED = (
     "regression",
@@ -81,10 +82,16 @@ def interval(draws: Draws, estimate: float) -> Interval:
 def _resampled(draws: Draws, seed: int) -> Draws:
     """[RESAMPLES] means over blocks drawn with replacement, each with one of its medians."""
     blocks, inner = draws.shape
+    means: Draws = draws.ravel()[_places(blocks, inner, seed)].mean(axis=1)
+    return means
+
+
+@lru_cache(maxsize=64)
+def _places(blocks: int, inner: int, seed: int) -> NDArray[np.int64]:
+    """[RESAMPLES, blocks] of which medians each resample takes."""
     random = np.random.default_rng(seed)
     chosen = random.integers(0, blocks, (RESAMPLES, blocks))
-    means: Draws = draws[chosen, random.integers(0, inner, (RESAMPLES, blocks))].mean(axis=1)
-    return means
+    return chosen * inner + random.integers(0, inner, (RESAMPLES, blocks))
 
 
 def _limits(means: Draws, estimate: float, blocks: int) -> Interval:

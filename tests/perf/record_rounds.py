@@ -27,7 +27,7 @@ MICROSECONDS = 1_000_000
 
 
 def read() -> dict[str, Any]:
-    """counts: case -> counters of both processes. rounds: recorded, load, seconds; and cases,
+    """counts: case -> counters of one process or two. rounds: recorded, load, seconds; and cases,
     by name the microseconds of both processes, in the order of measuring."""
     if not RECORDED.is_file():
         return {"counts": {}, "rounds": []}
