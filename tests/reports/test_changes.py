@@ -181,8 +181,8 @@ def test_settings_that_differ():
     assert table.fillna("missing").to_numpy().tolist() == [
         ["textboost", "toy", "steps", "120", "60"],
         ["textboost", "toy", "learning_rate", "0.0005", "missing"],
-        ["textboost", "toy", "rank", "missing", "4"],
         ["textboost", "toy", "compute.precision", "fp32", "bf16"],
+        ["textboost", "toy", "rank", "missing", "4"],
     ]
 
 
