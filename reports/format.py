@@ -75,7 +75,7 @@ def size(value: float) -> str:
 
 def count(value: float) -> str:
     """A number of things: `256`, `33.1k`, `866M`."""
-    return MISSING if math.isnan(value) else _scaled(value, ("", "k", "M", "B"))
+    return MISSING if math.isnan(value) else _scaled(value, ("", "k", "M", "B", "T"))
 
 
 def of_unit(value: float, unit: str) -> str:
@@ -87,13 +87,22 @@ def of_unit(value: float, unit: str) -> str:
         "share": share,
         "s": seconds,
         "B": size,
+        "estimate": estimate,
     }
     return shown.get(unit, count)(value)
 
 
-def brackets(low: float, high: float) -> str:
+def estimate(value: float) -> str:
+    """A figure of any size with four digits: `0.1234`, `2.5e+07`."""
+    return MISSING if math.isnan(value) else f"{value:.4g}"
+
+
+def brackets(low: float, high: float, unit: str = "score") -> str:
     """An interval as papers print it: `[0.551, 0.660]`; nothing where none was computed."""
-    return "" if math.isnan(low) or math.isnan(high) else f"[{low:z.3f}, {high:z.3f}]"
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    write = estimate if unit == "estimate" else number
+    return f"[{write(low)}, {write(high)}]"
 
 
 def plain(text: object, limit: int | None = LONGEST_NAME) -> str:
