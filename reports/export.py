@@ -32,6 +32,7 @@ FORMATS: dict[str, tuple[str, Callable[[Table], str]]] = {
 
 def all_tables(
     results: pd.DataFrame,
+    table: pd.DataFrame,
     costs: pd.DataFrame,
     cells_info: Sequence[Mapping[str, Any]],
     verdicts: Sequence[Mapping[str, Any]] | None,
@@ -40,8 +41,9 @@ def all_tables(
 ) -> list[Table]:
     """Every table there is something for: main, subjects, prompts, cost, settings, claims.
 
-    `columns` are the main table's (`reports.choice`). Raises UserError for a column or a method in
-    `naming` that is not there.
+    `table` is the summary of `results`, empty without any; `verdicts` are the records of a run's
+    verdicts.json. `columns` are the main table's (`reports.choice`). Raises UserError for a column
+    or a method in `naming` that is not there.
     """
     known = [*labels(results)] if len(results) else []
     known += [*labels(costs)] if len(costs) else []
@@ -49,7 +51,6 @@ def all_tables(
     check_naming(naming, known)
     made = []
     if len(results):
-        table = summary(results)
         made.append(main_table(results, table, costs, columns, naming))
         made += subject_tables(results, table, naming)
         made += prompt_tables(results, table, naming)
@@ -79,7 +80,14 @@ def write_tables(
     for name in formats:
         if name not in FORMATS:
             raise UserError(unknown("format", name, list(FORMATS)))
-    tables = all_tables(results, costs, cells_info, verdicts, columns, naming or PLAIN)
+    table = summary(results) if len(results) else pd.DataFrame()
+    shown = naming or PLAIN
+    tables = all_tables(results, table, costs, cells_info, verdicts, columns, shown)
+    return write_files(tables, folder, formats)
+
+
+def write_files(tables: Sequence[Table], folder: Path, formats: Sequence[str]) -> list[Path]:
+    """One file per table and format, all formats of a table together; returns their paths."""
     written = []
     for table in tables:
         for name in formats:

@@ -25,10 +25,7 @@ def costs_in_cells(costs: pd.DataFrame, naming: Naming = PLAIN) -> Table:
     """Methods by costs; what was measured and what was predicted stand side by side."""
     labelled = costs.assign(label=labels(costs))
     rows_of = labelled.drop_duplicates("label")[["label", "method"]]
-    control = rows_of["method"].isin(CONTROLS)
-    rows_of = rows_of.assign(own=rows_of["label"], kind=control.map({True: "control", False: ""}))
-    rows_of = rows_of.sort_values("kind", kind="stable")
-    rows_of = naming.applied(rows_of.assign(kind=rows_of["kind"].replace("", "method")))
+    rows_of = naming.applied(rows_of.assign(own=rows_of["label"]))
     cells = labelled.drop_duplicates(["label", "subject", "train_seed"])["label"].value_counts()
     figures = [COSTS[name] for name in IN_COST_TABLE]
     found = [cost_cells(costs, figure) for figure in figures]
@@ -42,7 +39,7 @@ def costs_in_cells(costs: pd.DataFrame, naming: Naming = PLAIN) -> Table:
     ]
     heads = [Head(("method",), TEXT), Head(("cells",))]
     heads += [cost_head(costs, figure) for figure in figures]
-    methods = int((rows_of["kind"] == "method").sum())
+    methods = int((~rows_of["method"].isin(CONTROLS)).sum())
     rules = (methods,) if 0 < methods < len(rows) else ()
     notes = (
         "Times are means over cells, peaks the highest of all cells.",

@@ -24,6 +24,7 @@ from benchmark.errors import UserError
 from benchmark.subjects import unknown
 from methods import method_names
 from reports.format import plain
+from reports.tables import CONTROLS
 
 TABLES = ("methods", "colours")
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -54,17 +55,17 @@ class Naming:
         return len(order)
 
     def applied(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """A frame with the column `label`, its labels renamed and its rows in this order.
+        """A frame with the columns label and method, its labels renamed, its rows in this order.
 
-        Where the frame has a column `kind`, methods stay before controls and real photos.
+        Methods stay before controls, and these before real photos, which have no method.
         """
-        if frame.empty or not self.names:
-            return frame
-        kinds = {"method": 0, "control": 1, "real photos": 2}
-        kind = frame["kind"].map(kinds).fillna(0) if "kind" in frame else 0
-        place = pd.DataFrame({"place": frame["label"].map(self.place)}, index=frame.index)
-        order = place.assign(kind=kind).sort_values(["kind", "place"], kind="stable").index
-        return frame.assign(label=frame["label"].map(self.name)).loc[order].reset_index(drop=True)
+        rows = frame.reset_index(drop=True)
+        if rows.empty:
+            return rows
+        kind = rows["method"].isin(CONTROLS).astype(int) + 2 * rows["method"].isna()
+        place = pd.DataFrame({"kind": kind, "place": rows["label"].map(self.place)})
+        order = place.sort_values(["kind", "place"], kind="stable").index
+        return rows.assign(label=rows["label"].map(self.name)).loc[order].reset_index(drop=True)
 
 
 PLAIN = Naming()

@@ -8,15 +8,15 @@ from itertools import pairwise
 
 import pandas as pd
 
-from benchmark.protocols import as_published
-from benchmark.stats import SUBJECTS_FOR_P, subject_means, summarise
+from benchmark.stats import SUBJECTS_FOR_P
 from reports import format as show
 from reports.cells import NOTHING, TEXT, Cell, Head, Table, made, text
 from reports.choice import chosen
 from reports.cost_figures import CostFigure, cost_cells, cost_head
+from reports.frames import prompt_scores, subject_scores
 from reports.leads import Lead, leads
 from reports.naming import PLAIN, Naming
-from reports.tables import YARDSTICKS, Column, Score, belongs, headline, labels, values
+from reports.tables import Column, Score, belongs, headline, values
 
 FLOOR = "base is the backbone without personalization, the floor."
 CEILING = "Real photos, compared with the held-out ones, are the ceiling."
@@ -88,46 +88,6 @@ def score_head(column: Column) -> Head:
     encoder = (f"({show.plain(column.encoder)})",) if column.encoder else ()
     arrow = (column.arrow,) if column.arrow else ()
     return Head((show.plain(column.name), *encoder, *arrow))
-
-
-def subject_scores(results: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
-    """Tidy: label, method, metric, encoder, reference, subject and value, its mean over images."""
-    frame = scored(results)
-    records = []
-    for column in columns:
-        rows = frame[belongs(frame, column)]
-        for label, part in rows.groupby("label", sort=False):
-            about = {
-                "label": label,
-                "method": part["method"].iloc[0],
-                "metric": column.metric,
-                "encoder": column.encoder,
-                "reference": column.reference,
-            }
-            records += [
-                about | {"subject": subject, "value": value}
-                for subject, value in subject_means(part).items()
-            ]
-    names = ["label", "method", "metric", "encoder", "reference", "subject", "value"]
-    return pd.DataFrame(records, columns=names)
-
-
-def prompt_scores(results: pd.DataFrame, column: Column) -> pd.DataFrame:
-    """One column's score of every prompt: label, method, prompt_id, mean, low, high, subjects.
-
-    Means are over the subjects that the prompt was made with. Scores without a prompt, such as
-    those of a set, have none.
-    """
-    frame = scored(results)
-    rows = frame[belongs(frame, column) & frame["prompt_id"].notna()]
-    return summarise(rows, ["label", "method", "prompt_id"])
-
-
-def scored(results: pd.DataFrame) -> pd.DataFrame:
-    """Tidy results with the column `label`, as published, without real photos."""
-    frame = as_published(results)
-    frame = frame[~frame["metric"].isin(list(YARDSTICKS))]
-    return frame.assign(label=labels(frame))
 
 
 def subject_tables(

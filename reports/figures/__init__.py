@@ -5,6 +5,11 @@ A method looks the same in all of them (`style`). The frames are made by `report
 
 from __future__ import annotations
 
+from reports.figures.along_training import losses
+from reports.figures.differences import paired_differences
+from reports.figures.heatmap import heatmap
+from reports.figures.memory import memory_by_stage
+from reports.figures.pareto import pareto
 from reports.figures.scatter import fidelity_alignment, panels
 from reports.figures.style import (
     MARKS,
@@ -24,9 +29,14 @@ __all__ = [
     "Mark",
     "fidelity_alignment",
     "figure_style",
+    "heatmap",
     "looks",
+    "losses",
     "mark",
+    "memory_by_stage",
+    "paired_differences",
     "panels",
+    "pareto",
     "pdf",
     "png",
     "svg",
