@@ -41,8 +41,8 @@ if (gallery) (() => {
   close.addEventListener("click", () => viewer.close());
   viewer.append(title, about,
     element("div", { className: "bar" },
-      element("label", { htmlFor: lefts.id }, "Left", lefts),
-      element("label", { htmlFor: rights.id }, "Right", rights),
+      field("Left", lefts),
+      field("Right", rights),
       element("span", { className: "chips", role: "group", "aria-label": "How to compare" }, ...modes),
       element("span", { className: "chips push" }, step(-1, "Previous"), step(1, "Next"), close)),
     element("div", { className: "look" }, element("div", {}, stage, steer), photos), scores);

@@ -131,7 +131,7 @@ const gallery = pictures && (() => {
     if (![...made.options].some((option) => option.value === state[name])) state[name] = made.options[0].value;
     made.value = state[name];
     made.addEventListener("change", () => { state[name] = made.value; draw(); });
-    filters.append(element("label", { htmlFor: made.id }, title, made));
+    filters.append(field(title, made));
   };
 
   const before = kept.get("gallery");

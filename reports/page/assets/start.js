@@ -22,3 +22,6 @@ const kept = {
 
 const shorten = (text, length = 60) =>
   text.length > length ? `${text.slice(0, length - 1)}…` : text;
+
+const field = (title, control) => element("div", { className: "field" },
+  element("label", { htmlFor: control.id, textContent: title }), control);
