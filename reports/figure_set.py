@@ -58,12 +58,13 @@ def _of_one_score(
     dark: bool,
 ) -> dict[str, Callable[[], Figure | None]]:
     title = score_head(column).title
+    plain_title = title.removesuffix(f" {column.arrow}")
 
     def pareto() -> Figure | None:
         points = _in_order(frames.pareto_points(table, costs, column), table, naming)
         if points.empty or column.better is None:
             return None
-        return figures.pareto(points, title, column.better, dark, naming.colours)
+        return figures.pareto(points, plain_title, column.better, dark, naming.colours)
 
     def differences() -> Figure | None:
         baseline = _baseline(results, table, column)

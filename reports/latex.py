@@ -80,7 +80,7 @@ def latex(table: Table) -> str:
     ranks = {cell.rank for row in table.rows() for cell in row}
     notes = [meaning for rank, meaning in LEGEND.items() if rank in ranks]
     notes += [escaped(note, limit=None) for note in table.notes]
-    below = [r"\par\smallskip", rf"{{\footnotesize {' '.join(notes)}\par}}"] if notes else []
+    below = [r"\par\smallskip", rf"{{\raggedright\footnotesize {' '.join(notes)}\par}}"]
     return "\n".join(
         [
             f"% Needs \\usepackage{{{','.join(PACKAGES)}}} in the preamble.",
@@ -88,6 +88,7 @@ def latex(table: Table) -> str:
             r"\centering",
             rf"\caption{{{escaped(table.caption, limit=LONGEST_TEXT)}}}",
             rf"\label{{tab:{table.name.replace('_', '-')}}}",
+            r"\smallskip",
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
             r"\toprule",
@@ -96,7 +97,7 @@ def latex(table: Table) -> str:
             *lines,
             r"\bottomrule",
             r"\end{tabular}}",
-            *below,
+            *(below if notes else []),
             r"\end{table}",
             "",
         ]

@@ -69,7 +69,8 @@ def main_table(
         notes.append(CEILING)
     if any(column.reference == "seen" for column in scores):
         notes.append("Seen compares with the training photo, unseen with held-out ones.")
-    caption = "Means over subjects with 95% bootstrap intervals."
+    spans = "with 95% bootstrap intervals" if table["low"].notna().any() else "without intervals"
+    caption = f"Means over subjects, {spans}."
     return made("main", caption, heads, rows, rules, tuple(notes))
 
 

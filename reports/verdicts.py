@@ -89,8 +89,11 @@ def _sure(shown: list[Lead], naming: Naming) -> str:
         "paired by subject: 95% interval without 0, and p below 0.05 after Holm's correction for "
         f"{_count(number, 'comparison')}"
     )
-    counted = f"{len(holds) or 'none'} of {_count(len(shown), 'headline score')}"
-    sentence = f"The best method is told apart from every other in {counted} ({rule})"
+    counted = f"in {len(holds) or 'none'} of {len(shown)} headline scores"
+    is_ = "is"
+    if len(shown) == 1:
+        is_, counted = "is" if holds else "is not", "in the one headline score"
+    sentence = f"The best method {is_} told apart from every other {counted} ({rule})"
     open_ = [lead for lead in shown if lead.tied]
     parts = [
         f"in {_name(lead.column)} {_shown(lead.first.label, naming)} is not told apart from "
