@@ -57,7 +57,7 @@ def score_changes(results: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
     table["better"] = table["metric"].map(better)
     table["p_holm"] = holm(table["p"].to_numpy(np.float64))
     table["verdict"] = [_verdict(row) for row in table.to_dict("records")]
-    return table[SCORE_COLUMNS]
+    return table[SCORE_COLUMNS].sort_values(METHOD, kind="stable", ignore_index=True)
 
 
 def cost_changes(costs: pd.DataFrame, base: pd.DataFrame, same_machine: bool) -> pd.DataFrame:
@@ -76,7 +76,7 @@ def cost_changes(costs: pd.DataFrame, base: pd.DataFrame, same_machine: bool) ->
     table = _change(paired, by).rename(columns={"scores": "cells"})
     with np.errstate(divide="ignore", invalid="ignore"):
         table["ratio"] = table["now"] / table["before"].where(table["before"] != 0)
-    return table[COST_COLUMNS]
+    return table[COST_COLUMNS].sort_values(METHOD, kind="stable", ignore_index=True)
 
 
 def setting_changes(

@@ -89,8 +89,11 @@ def rich_cost_changes(costs: pd.DataFrame) -> Table:
     made = Table(title="Costs", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("method", "cost", "now", "change", "relative"):
         made.add_column(name, overflow="fold", justify="left" if name in "method cost" else "right")
-    chosen = [pair in GLANCE for pair in zip(costs["stage"], costs["measure"], strict=True)]
-    for row in cost_changes_text(costs)[chosen].to_dict("records"):
+    place = {pair: number for number, pair in enumerate(GLANCE)}
+    chosen = [place.get(pair) for pair in zip(costs["stage"], costs["measure"], strict=True)]
+    words = cost_changes_text(costs).assign(place=chosen, turn=costs["method"] + costs["preset"])
+    shown = words[words["place"].notna()].sort_values(["turn", "place"], kind="stable")
+    for row in shown.to_dict("records"):
         made.add_row(*(Text(row[name]) for name in ("method", "cost", "now", "change", "relative")))
     return made
 
@@ -110,6 +113,8 @@ def _score(row: dict[Hashable, Any]) -> str:
 
 
 def _with_span(row: dict[Hashable, Any], shown: Callable[[float], str]) -> str:
+    if row["change"] == row["low"] == row["high"] == 0:
+        return "none"
     if math.isnan(row["low"]) or math.isnan(row["high"]):
         return shown(row["change"])
     return f"{shown(row['change'])} [{shown(row['low'])} to {shown(row['high'])}]"
