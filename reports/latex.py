@@ -41,6 +41,8 @@ ESCAPES = {
     "\N{MULTIPLICATION SIGN}": r"$\times$",
     "\N{PLUS-MINUS SIGN}": r"$\pm$",
     "\N{MINUS SIGN}": "$-$",
+    "\N{MICRO SIGN}": r"$\mu$",
+    "\N{ALMOST EQUAL TO}": r"$\approx$",
 }
 # Combining mark -> the command that sets it over (or under) a letter.
 ACCENTS = {

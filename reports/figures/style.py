@@ -35,7 +35,7 @@ MARKS = {
     "dreambooth-lora": Mark("#E69F00", "s", "--"),
     "textual-inversion": Mark("#009E73", "^", "-."),
     "custom-diffusion": Mark("#CC79A7", "D", ":"),
-    "base": Mark("#8a8a8a", "D", ":"),
+    "base": Mark("#8a8a8a", "X", ":"),
     "copy": Mark("#8a8a8a", "v", "--"),
     "oracle": Mark("#8a8a8a", "*", "-."),
 }
@@ -47,7 +47,7 @@ OTHER_MARKS = (
     Mark("#D55E00", ">", "-."),
 )
 # For a method's second preset, third preset, ...: its colour, another marker.
-MORE_MARKERS = ("X", "p", "d", "h", "<", ">")
+MORE_MARKERS = ("8", "p", "d", "h", "<", ">")
 INK = {"light": ("#1f1f1f", "#d9d9d9"), "dark": ("#e8e8e6", "#4a4a4a")}
 """Colours of text and of the grid, by shade."""
 
