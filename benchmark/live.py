@@ -38,15 +38,16 @@ def live_page(run: Path, console: Console) -> Iterator[None]:
         try:
             yield
         finally:
-            if process.poll() is None:
+            early = process.poll()
+            if early is None:
                 process.send_signal(signal.SIGINT)
             try:
                 process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            if process.returncode > 0:
+            if early:
                 errors.seek(0)
                 said = errors.read().decode(errors="replace").strip().splitlines()
-                line = said[-1] if said else f"exit code {process.returncode}"
+                line = said[-1] if said else f"exit code {early}"
                 console.print(f"the live page ended early: {line}", markup=False, highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import reports
 from benchmark.collect import collect
 from benchmark.commands.report import BlindStudy, Request
 from benchmark.errors import UserError
-from benchmark.store import Run
 from reports.ab_study.page import write_study
 from reports.compare_runs import compare_with
 from reports.export import write_tables
@@ -26,11 +26,11 @@ from reports.write import write_report
 
 def show(path: Path, console: Console, fresh: bool) -> None:
     """Prints a run's comparison table and the path of its page, written anew where `fresh`."""
-    run = Run.open(path)
-    page = path / "report" / "index.html"
+    study = open_study([path])
+    page = study.report_folder / "index.html"
     if fresh or not page.is_file():
-        page = reports.render(run)
-    console.print(rich_comparison(run.results()))
+        page = reports.render(study)
+    console.print(rich_comparison(study.results()))
     _tell(console, "report", page)
 
 
@@ -91,6 +91,9 @@ def _tables(request: Request, material: Material, folder: Path) -> list[Path]:
 def _watch(request: Request, console: Console) -> None:
     """Follows one run; says where its page is as soon as it is there."""
     told: list[Path] = []
+    if request.beside is not None:
+        # A run in the background may have Ctrl-C ignored; its live page must hear it all the same.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def page(study: Study, refresh: int | None) -> Path:
         folder = request.out or study.report_folder
