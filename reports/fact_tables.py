@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from benchmark.atomic import read_json
-from benchmark.errors import UserError
 from reports import format as show
 from reports.cells import LONG_TEXT, NOTHING, TEXT, Cell, Head, Table, made, text
 from reports.cost_figures import COSTS, cost_cells, cost_head
@@ -99,17 +96,6 @@ def claims_in_cells(verdicts: Sequence[Mapping[str, Any]]) -> Table:
         Head(("kind",), TEXT),
     ]
     return made("claims", "Claims, and what the measurements say of them.", heads, rows)
-
-
-def read_verdicts(run_folder: Path) -> list[dict[str, Any]] | None:
-    """The records of a run's verdicts.json; None without one, UserError for a damaged one."""
-    file = run_folder / "verdicts.json"
-    if not file.exists():
-        return None
-    content = read_json(file)
-    if not isinstance(content, list) or not all(isinstance(record, dict) for record in content):
-        raise UserError(f"{file} holds no list of verdicts; write it again with `tbbench verify`")
-    return content
 
 
 def _number(value: object) -> float:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from benchmark.atomic import read_record
 from benchmark.measure import STAGES
 from benchmark.protocols import as_published
 from benchmark.stats import compare, subject_means, summarise
 from reports.cost_figures import COSTS, FOUND, cost_cells, cost_head
 from reports.tables import COLUMN, YARDSTICKS, Column, belongs, labels
+
+if TYPE_CHECKING:
+    from benchmark.store import Run
 
 PARETO = ("peak_memory", "train_seconds", "checkpoint")
 """Costs that quality is drawn against."""
@@ -124,16 +127,19 @@ def memory_by_stage(costs: pd.DataFrame) -> pd.DataFrame:
 
 
 def losses_along_training(
-    cells_info: Sequence[Mapping[str, Any]], files: Mapping[str, Path]
+    cells_info: Sequence[Mapping[str, Any]], runs: Iterable[Run]
 ) -> pd.DataFrame:
-    """Tidy: label, method, subject, train_seed, step (from 1) and loss, from cells' losses.json.
+    """Tidy: label, method, subject, train_seed, step (from 1) and loss, as cells kept them.
 
-    `files`: key of a cell -> its file. Cells whose file is missing or is not {"losses": [...]}
-    have no rows; a loss that is no finite number is left out.
+    Read from `cells/KEY/losses.json` of `runs`, {"losses": [...]}, for the cells of `cells_info`.
+    Those that kept none have no rows; a loss that is no finite number is left out.
     """
     names = ["label", "method", "subject", "train_seed", "step", "loss"]
     if not cells_info:
         return pd.DataFrame(columns=names)
+    files = {
+        cell.key: run.folder(cell.key).path / "losses.json" for run in runs for cell in run.planned
+    }
     named = labels(pd.DataFrame([dict(cell) for cell in cells_info]))
     records = []
     for label, cell in zip(named, cells_info, strict=True):
@@ -144,15 +150,6 @@ def losses_along_training(
     return pd.DataFrame(records, columns=names)
 
 
-def loss_files(run_folder: Path, keys: Iterable[str]) -> dict[str, Path]:
-    """Where the losses of a run's cells lie: key -> cells/KEY/losses.json."""
-    return {key: run_folder / "cells" / key / "losses.json" for key in keys}
-
-
 def _losses(file: Path | None) -> list[object]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8")) if file else None
-    except (OSError, ValueError):
-        return []
-    losses = content.get("losses") if isinstance(content, dict) else None
+    losses = read_record(file).get("losses") if file else None
     return losses if isinstance(losses, list) else []

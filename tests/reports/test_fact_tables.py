@@ -1,14 +1,8 @@
 """Tables of costs, settings and claims."""
 
-import json
-
-import pytest
-
-from benchmark.errors import UserError
 from reports.fact_tables import (
     claims_in_cells,
     costs_in_cells,
-    read_verdicts,
     settings_in_cells,
 )
 from reports.format import MISSING
@@ -93,16 +87,3 @@ def test_a_claim_that_was_not_measured_says_so_and_shows_no_number():
     (row,) = texts(claims_in_cells([unknown]))
     assert row["estimate"] == "not measured"
     assert row["n"] == row["sentence"] == MISSING
-
-
-def test_verdicts_are_read_from_the_run(tmp_path):
-    assert read_verdicts(tmp_path) is None
-    (tmp_path / "verdicts.json").write_text(json.dumps([VERDICT]))
-    assert read_verdicts(tmp_path) == [VERDICT]
-
-
-@pytest.mark.parametrize("content", ["{", '{"id": 1}', "[1]"])
-def test_damaged_verdicts_are_told_and_not_passed_over(tmp_path, content):
-    (tmp_path / "verdicts.json").write_text(content)
-    with pytest.raises(UserError, match=r"verdicts.json holds no list of verdicts; .*verify"):
-        read_verdicts(tmp_path)

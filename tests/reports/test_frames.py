@@ -1,12 +1,11 @@
 """Frames for figures, against values worked out by hand."""
 
-import json
-
 import pandas as pd
 import pytest
 
 from reports import frames
 from reports.tables import Column, summary
+from tests.reports.made_up import cell, make_run
 from tests.reports.studies import costs, scores
 
 FIDELITY = Column("fidelity", "unseen", "toy-clip", "higher")
@@ -80,23 +79,22 @@ def test_memory_is_the_highest_peak_of_a_stage_in_the_order_of_the_stages():
     assert frames.memory_by_stage(costs(rows).iloc[:0]).empty
 
 
-def test_losses_are_read_from_the_cells_that_have_them(tmp_path):
-    shared = {"preset": "toy", "backbone": "toy", "dataset": "d", "split": "n1", "protocol": "p"}
-    cells = [
-        shared | {"method": "a", "subject": f"s{n}", "train_seed": 0, "key": f"k{n}"}
-        for n in range(4)
+def test_losses_are_read_from_the_cells_that_kept_them(tmp_path):
+    contents = [
+        '{"losses": [0.5, null, 0.25, NaN]}',
+        "[1]",
+        '{"losses": "x"}',
+        '{"losses": [0.',
+        "",
     ]
-    files = frames.loss_files(tmp_path, [cell["key"] for cell in cells])
-    contents = {"k0": {"losses": [0.5, None, 0.25]}, "k1": [1], "k2": {"losses": "x"}}
-    for key, content in contents.items():
-        assert files[key] == tmp_path / "cells" / key / "losses.json"
-        files[key].parent.mkdir(parents=True)
-        files[key].write_text(json.dumps(content))
-    frame = frames.losses_along_training(cells, files)
+    cells = [cell("textboost", f"s{n}") for n in range(len(contents))]
+    run = make_run(tmp_path / "run", [*cells, cell("base", "s0")])
+    for made, content in zip(cells[:-1], contents, strict=False):
+        (run.folder(made.key).path / "losses.json").write_text(content)
+    frame = frames.losses_along_training(run.cell_info(), [run])
     assert frame[["label", "subject", "step", "loss"]].to_numpy().tolist() == [
-        ["a", "s0", 1, 0.5],
-        ["a", "s0", 3, 0.25],
+        ["textboost", "s0", 1, 0.5],
+        ["textboost", "s0", 3, 0.25],
     ]
-    files["k0"].write_text('{"losses": [NaN, 0.5')
-    assert frames.losses_along_training(cells, files).empty
-    assert frames.losses_along_training([], {}).empty
+    assert frames.losses_along_training(run.cell_info(), []).empty
+    assert frames.losses_along_training([], [run]).empty
