@@ -58,7 +58,7 @@ def frames(run: Run, known: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.Dat
         "results": _results(done),
         "costs": _costs(done),
         "cells": _states(
-            [{"key": cell.key} | _identity(cell) | known[cell.key] for cell in planned]
+            [{"key": cell.key} | _identity(cell) | {**known[cell.key]} for cell in planned]
         ),
     }
 

@@ -162,8 +162,9 @@ def _with_whole_cells(costs: pd.DataFrame) -> pd.DataFrame:
         seconds.groupby(whole, dropna=False, as_index=False)["value"].sum(),
         peaks.groupby(whole, dropna=False, as_index=False)["value"].max(),
     ]
-    together = pd.concat(added, ignore_index=True).assign(stage=WHOLE_CELL)
-    return pd.concat([costs, together], ignore_index=True)
+    whole_cells = pd.concat(added, ignore_index=True).assign(stage=WHOLE_CELL)
+    together: pd.DataFrame = pd.concat([costs, whole_cells], ignore_index=True)
+    return together
 
 
 def _settings(cells: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, str]]:

@@ -90,9 +90,10 @@ def rich_cost_changes(costs: pd.DataFrame) -> Table:
     for name in ("method", "cost", "now", "change", "relative"):
         made.add_column(name, overflow="fold", justify="left" if name in "method cost" else "right")
     place = {pair: number for number, pair in enumerate(GLANCE)}
-    chosen = [place.get(pair) for pair in zip(costs["stage"], costs["measure"], strict=True)]
+    pairs = zip(costs["stage"], costs["measure"], strict=True)
+    chosen = [place.get(pair, len(GLANCE)) for pair in pairs]
     words = cost_changes_text(costs).assign(place=chosen, turn=costs["method"] + costs["preset"])
-    shown = words[words["place"].notna()].sort_values(["turn", "place"], kind="stable")
+    shown = words[words["place"] < len(GLANCE)].sort_values(["turn", "place"], kind="stable")
     for row in shown.to_dict("records"):
         made.add_row(*(Text(row[name]) for name in ("method", "cost", "now", "change", "relative")))
     return made

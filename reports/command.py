@@ -15,6 +15,7 @@ from benchmark.errors import UserError
 from reports.ab_study.page import write_study
 from reports.compare_runs import compare_with
 from reports.export import write_tables
+from reports.frames import losses_along_training
 from reports.naming import load_naming
 from reports.page.material import Material, material_of
 from reports.paper import write_paper
@@ -51,7 +52,7 @@ def write(request: Request, console: Console) -> None:
     material = material_of(study)
     # Whatever may be refused comes first: a mistake leaves nothing behind.
     changes = None if request.base is None else compare_with(study, request.base)
-    written = _tables(request, material, folder)
+    written = _tables(request, study, material, folder)
     if changes is not None:
         changes.write(folder)
         material = replace(material, changes=changes.page_table())
@@ -76,7 +77,7 @@ def _blind_study(asked: BlindStudy, study: Study, out: Path | None, console: Con
     _tell(console, "keep to yourself", written.key)
 
 
-def _tables(request: Request, material: Material, folder: Path) -> list[Path]:
+def _tables(request: Request, study: Study, material: Material, folder: Path) -> list[Path]:
     """The tables of --format beside the page, and those and the figures of --paper."""
     naming = None if request.naming is None else load_naming(request.naming)
     about = (material.results, material.costs, material.cells, material.claims or None)
@@ -84,7 +85,8 @@ def _tables(request: Request, material: Material, folder: Path) -> list[Path]:
     if request.formats:
         written += write_tables(*about, folder, request.formats, request.columns, naming)
     if request.paper is not None:
-        written += write_paper(*about, request.paper, request.columns, naming)
+        losses = losses_along_training(material.cells, [part.run for part in study.parts])
+        written += write_paper(*about, request.paper, request.columns, naming, losses)
     return written
 
 

@@ -25,6 +25,12 @@ FACTS: Mapping[str, Callable[[Cell], object]] = {
 }
 """What has one value per run, and the same in all runs of a report."""
 
+PHOTOS: Mapping[str, Callable[[Cell], Mapping[str, str]]] = {
+    "training": lambda cell: cell.seen,
+    "held-out": lambda cell: cell.unseen,
+}
+"""Name -> checksum, the same for a subject that several runs have."""
+
 SCORING: Mapping[str, Callable[[Cell], Mapping[str, str]]] = {
     "version of metric": lambda cell: cell.metrics,
     "revision of encoder": lambda cell: {**cell.image_encoders, **cell.text_encoders},
@@ -62,7 +68,7 @@ def _check_subject(subject: str, one: Planned, two: Planned) -> None:
     mine = [[cell for cell in cells if cell.subject == subject] for _, cells in (one, two)]
     prompts = [_prompts(cells) for cells in mine]
     _same(one, two, f"prompts of {subject},", prompts, lacking_differs=True)
-    for kind, of in (("training", lambda c: c.seen), ("held-out", lambda c: c.unseen)):
+    for kind, of in PHOTOS.items():
         photos = [_together(of(cell) for cell in cells) for cells in mine]
         _same(one, two, f"{kind} photos of {subject},", photos, lacking_differs=True)
     others = [_together(cell.others for cell in cells) for cells in mine]

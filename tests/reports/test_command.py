@@ -98,6 +98,22 @@ def test_diff_tells_settings_that_changed_and_what_another_machine_measured(runs
     assert len(compare_with(open_study([runs / "new"]), runs / "old").notes) == 0
 
 
+def test_texts_of_a_run_are_no_formula_and_no_markup(runs, tmp_path):
+    hostile = "=cmd()|[bold]<b>"
+    cells = [cell("textboost", "dog_a", settings={"steps": 120, "words": hostile})]
+    make_run(tmp_path / "run", cells)
+    study = open_study([tmp_path / "run"])
+    changes = compare_with(study, runs / "old")
+    changes.write(tmp_path)
+    table = pd.read_csv(tmp_path / "setting-changes.csv").set_index("setting")
+    assert table.loc["words", "now"] == f"'{hostile}"
+    text = (tmp_path / "setting-changes.md").read_text(encoding="utf-8")
+    assert r"=cmd()\|" in text
+    console = Console(file=StringIO(), width=200)
+    changes.show(console)
+    assert f"words was missing, is {hostile}" in console.file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
