@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -42,12 +44,12 @@ def heatmap(scores: pd.DataFrame, score: str, dark: bool = False) -> Figure:
         axis.set_yticks(range(len(subjects)), [legend_text(name) for name in subjects])
         axis.grid(visible=False)
         if len(labels) <= NUMBERS_UP_TO:
-            for (down, across), value in np.ndenumerate(grid):
-                if not np.isnan(value):
-                    bright = image.norm(value) > 0.55
-                    colour = "#000000" if bright else "#ffffff"
-                    place = {"ha": "center", "va": "center", "fontsize": 6.5}
-                    axis.text(across, down, number(value), color=colour, **place)
+            middle: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6.5}
+            bright = np.nanmin(grid) + 0.55 * (np.nanmax(grid) - np.nanmin(grid))
+            for down, across in zip(*np.nonzero(~np.isnan(grid)), strict=True):
+                value = float(grid[down, across])
+                colour = "#000000" if value > bright else "#ffffff"
+                axis.text(across, down, number(value), color=colour, **middle)
         bar = figure.colorbar(image, ax=axis, label=plain(score))
         bar.outline.set_edgecolor(ink)
     return figure
