@@ -170,8 +170,8 @@ def interval(
     random = np.random.default_rng(seed)
     across = _weights(random, resamples, len(subjects))
     over = _weights(random, resamples, len(raters)) if len(raters) > 1 else None
-    totals = _weighted(sums, over, across)
-    numbers = _weighted(counts, over, across)
+    totals = weighted(sums, over, across)
+    numbers = weighted(counts, over, across)
     drawn = totals[numbers > 0] / numbers[numbers > 0]
     clusters = min(shape) if len(raters) > 1 else len(subjects)
     tail = expanded_tail(clusters)
@@ -185,7 +185,7 @@ def _weights(random: np.random.Generator, resamples: int, n: int) -> NDArray[np.
     return random.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
 
 
-def _weighted(
+def weighted(
     table: NDArray[np.float64], over: NDArray[np.float64] | None, across: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """[resamples] sums of the table [raters, subjects] under the drawn weights."""

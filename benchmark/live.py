@@ -31,6 +31,7 @@ def live_page(run: Path, console: Console) -> Iterator[None]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
+            start_new_session=True,  # Ctrl-C is for the run, which ends this in its own time
             env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         )
         page = run / "report" / "index.html"

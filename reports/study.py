@@ -72,7 +72,8 @@ class Study:
             for warning in part.run.about.get("warnings") or []
         ]
         if self.repeated:
-            found.append(f"{self.repeated} cells are in several of these runs and count once.")
+            cells = "1 cell is" if self.repeated == 1 else f"{self.repeated} cells are"
+            found.append(f"{cells} in several of these runs and counted once.")
         for method, preset in sorted(self.apart):
             found.append(
                 f"{method} ({preset}) differs between these runs in its settings, its code or the "

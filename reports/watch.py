@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,29 +34,30 @@ def watch(
     """Writes the page of the run in `path` now and whenever a cell begins, finishes or fails.
 
     Ends when all cells are done or given up, or on Ctrl-C, with a page that does not load itself
-    again. Only reads the run, at the lowest priority. `beside` is the process of a run that
-    this is the live page of: then it ends with that process or on Ctrl-C alone, and leaves the last
-    page to it. Returns the page's path, None when none was written.
+    again. Only reads the run, at the lowest priority. `beside` is the parent process, a
+    run that this is the live page of: then it ends with that process or on Ctrl-C alone, and leaves
+    the last page to it. Returns the page's path, None when none was written.
     """
     lower_priority()
     page: Path | None = None
-    last, since, rest = "", time.monotonic(), 0.0
+    last, since, rest = "", 0.0, 0.0
+    states: set[str] = set()
     try:
-        while beside is None or psutil.pid_exists(beside):
+        while beside is None or os.getppid() == beside:
             run = Run.open(path)
             now = stamp(run)
             if now != last:
                 last = now
                 begun = time.monotonic()
                 study = merge([run])
+                states = {info["status"] for info in study.cell_info()}
+                if states == {"done"} and beside is None:
+                    break
                 page = write(study, REFRESH_SECONDS)
                 since = time.monotonic()
                 rest = REST * (since - begun)
-                states = {info["status"] for info in study.cell_info()}
-            settled = states == {"done"} or (
-                "pending" not in states and time.monotonic() - since >= SETTLED_SECONDS
-            )
-            if settled and beside is None:
+            given_up = "pending" not in states and time.monotonic() - since >= SETTLED_SECONDS
+            if given_up and beside is None:
                 break
             time.sleep(max(poll, rest))
             rest = 0.0

@@ -3,9 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom, norm, t
 
 from benchmark.ab_answers import key_content, read_answers, read_key
-from benchmark.ab_study import Key, Pair, agreement, interval, left_share, table, win_rates
+from benchmark.ab_study import (
+    Key,
+    Pair,
+    agreement,
+    interval,
+    left_share,
+    table,
+    weighted,
+    win_rates,
+)
 from benchmark.atomic import write_json
 from benchmark.errors import UserError
 
@@ -78,6 +88,26 @@ def test_an_interval_without_any_spread_has_no_width_and_a_clear_win_is_a_verdic
     assert (record["verdict"], record["raters"], record["subjects"]) == ("a", 3, 6)
     (record,) = win_rates(alike.assign(score=0.5))
     assert record["verdict"] == "not told apart"
+
+
+def test_an_interval_over_subjects_is_that_of_the_exact_bootstrap():
+    # Half of 12 subjects were won: a resample's wins are binomial. The levels of 12 clusters.
+    alone = scores({("x", f"s{s}"): [s % 2] for s in range(12)})
+    tail = norm.cdf(np.sqrt(12 / 11) * t.ppf(0.025, 11))
+    low, high, _ = interval(alone)
+    assert low == pytest.approx(binom.ppf(tail, 12, 0.5) / 12)
+    assert high == pytest.approx(binom.ppf(1 - tail, 12, 0.5) / 12)
+
+
+def test_the_weight_of_an_answer_is_the_product_of_its_raters_and_its_subjects():
+    random = np.random.default_rng(5)
+    sums, over, across = (random.integers(0, 4, shape) for shape in ((3, 5), (7, 3), (7, 5)))
+    by_hand = [
+        sum(over[n, r] * across[n, s] * sums[r, s] for r in range(3) for s in range(5))
+        for n in range(7)
+    ]
+    assert weighted(sums, over, across).tolist() == by_hand
+    assert weighted(sums, None, across).tolist() == weighted(sums, np.ones((7, 3)), across).tolist()
 
 
 def test_the_interval_knows_that_answers_of_one_rater_are_alike():

@@ -64,7 +64,7 @@ def test_other_methods_and_subjects_of_several_runs_stand_in_one_table(tmp_path)
     ]
     # `base` on dog_a is the same cell in both: it counts once.
     assert study.repeated == 1
-    assert "1 cells are in several of these runs and count once." in study.warnings
+    assert "1 cell is in several of these runs and counted once." in study.warnings
     alone = len(one.results()) + len(two.results())
     again = int((one.results()["method"] == "base").sum())
     assert len(study.results()) == alone - again

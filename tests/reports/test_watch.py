@@ -41,7 +41,6 @@ def until(there, what):
 def finish(run, made):
     """What a worker does at the end of its cell."""
     folder = cell_folder(run.path, made.key)
-    folder.begin(made)
     folder.images.mkdir(parents=True)
     for prompt_id in made.prompts:
         for seed in made.seeds:
@@ -96,13 +95,14 @@ def test_the_page_follows_the_run_and_is_whole_at_every_moment(going, hasty, tmp
         until(index.is_file, "the first page")
         while not ended:
             page = index.read_text(encoding="utf-8")
+            time.sleep(0.02)
+            if read and read[-1] == page:
+                continue
+            read.append(page)
             if not (page.startswith("<!doctype html>") and page.rstrip().endswith("</html>")):
                 broken.append(page)
             shown = re.findall(r"thumbnails/[0-9a-f]+\.\w+", page)
             broken.extend(name for name in shown if not (out / name).is_file())
-            if not read or read[-1] != page:
-                read.append(page)
-            time.sleep(0.005)
 
     threads = [threading.Thread(target=target, daemon=True) for target in (follow, look)]
     for thread in threads:
