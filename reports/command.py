@@ -57,7 +57,7 @@ def write(request: Request, console: Console) -> None:
         changes.write(folder)
         material = replace(material, changes=changes.page_table())
     page = write_report(material, folder, request.embed)
-    console.print(rich_comparison(study.results()))
+    console.print(rich_comparison(material.results))
     for warning in study.warnings:
         console.print(warning, markup=False, highlight=False)
     if changes is not None:

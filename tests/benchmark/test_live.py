@@ -62,18 +62,20 @@ def test_a_run_with_a_live_page_ends_with_a_page_that_stands_still(small, tmp_pa
     config = small(methods=[{"name": "base"}], prompts=["in-the-jungle"])
     (tmp_path / "mine.toml").write_text(toml_text(config))
     code = "from benchmark.cli import main; main()"
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-c", code, "run", "mine.toml", "--live", "--out", "run"],
         cwd=tmp_path,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    assert "live page: run/report/index.html\n" in done.stdout
-    assert "ended early" not in done.stdout
-    assert done.stdout.endswith("report: run/report/index.html\n")
+    said, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert "live page: run/report/index.html\n" in said
+    assert "ended early" not in said
+    assert said.endswith("report: run/report/index.html\n")
     page = (tmp_path / "run" / "report" / "index.html").read_text(encoding="utf-8")
     assert REFRESH not in page
     assert "cells are pending" not in page
-    running = (process.info["cmdline"] or () for process in psutil.process_iter(["cmdline"]))
-    assert not [words for words in running if "--beside" in words and "run" in words]
+    running = (one.info["cmdline"] or () for one in psutil.process_iter(["cmdline"]))
+    assert not [words for words in running if "--beside" in words and str(process.pid) in words]

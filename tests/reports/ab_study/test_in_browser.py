@@ -71,7 +71,12 @@ def test_a_study_is_answered_by_keys_alone_saved_and_scored(visit, made, tmp_pat
                 if rater == "ben" and subject in ("s3", "s4", "s5"):
                     key_name = "ArrowDown"
                 page.keyboard.press(key_name)
-            assert page.get_by_role("heading", name="Thank you").is_visible()
+            thanks = page.get_by_role("heading", name="Thank you")
+            assert thanks.is_visible()
+            page.get_by_role("button", name="Back to the last pair").click()
+            assert page.locator("#progress-text").inner_text() == "Pair 12 of 12"
+            page.keyboard.press(key_name)
+            assert thanks.is_visible()
             path, suggested = save(page, tmp_path, f"{rater}.csv")
             assert suggested == f"answers-{json.loads(key.read_text())['study']}-{rater}.csv"
             files.append(path)
