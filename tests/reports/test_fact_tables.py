@@ -69,6 +69,7 @@ def test_settings_stand_in_the_readers_order():
         {"setting": "steps", "Bee": "80", "a": "120"},
         {"setting": "rank", "Bee": MISSING, "a": "4"},
     ]
+    assert list(rows[0]) == ["setting", "Bee", "a"]
 
 
 def test_claims_carry_their_verdict_interval_and_source():

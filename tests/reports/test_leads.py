@@ -94,3 +94,13 @@ def test_controls_and_methods_that_lack_subjects_do_not_compete():
 
 def test_one_method_leads_nothing():
     assert found(scores({"a": SIX, "base": SIX})) == {}
+
+
+def test_a_difference_that_seeds_could_have_made_tells_nothing_apart():
+    """Every subject differs by 0.05, so p is 2/64; its two seeds differ by +1.0 and -0.9."""
+    noisy = [scores({"a": [v + by for v in SIX]}, seed=n) for n, by in enumerate([1.0, -0.9])]
+    (lead,) = found(*noisy, *(scores({"b": SIX}, seed=n) for n in range(2))).values()
+    assert lead.second.lead == pytest.approx(0.05)
+    assert lead.second.p_holm == pytest.approx(2 / 64)
+    assert lead.second.low < 0 < lead.second.high
+    assert lead.second.apart is False
