@@ -9,33 +9,20 @@ import pandas as pd
 
 from benchmark.atomic import write_bytes, write_text
 from reports import format as show
+from reports.cells import Table
 from reports.costs import cost_table, cost_text, settings_table
-from reports.figures import fidelity_alignment, panels, png, svg
-from reports.page.build import Drawing, Findings, html
+from reports.fact_tables import costs_in_cells
+from reports.figures import png, svg
+from reports.leads import leads
+from reports.page.build import Findings, html
+from reports.page.drawings import draw
 from reports.page.gallery import gallery
 from reports.page.material import Material
-from reports.page.thumbnails import data_uri, embedded, thumbnails
-from reports.ranks import critical_difference, headline_ranks
-from reports.tables import belongs, differences, summary, wide
+from reports.page.thumbnails import embedded, thumbnails
+from reports.score_tables import prompt_tables, subject_tables
+from reports.tables import differences, summary, wide
 from reports.text import comparison_text, differences_text, markdown
 from reports.verdicts import cautions, control_checks, verdict, verdicts
-
-SCATTER_ALT = (
-    "Scatter of subject fidelity against prompt alignment, one mark per method with its intervals; "
-    "up and to the right is better. Its numbers are in the table of scores."
-)
-SCATTER_CAPTION = (
-    "Up and to the right is better. Filled marks are methods, open marks controls; bars are 95% "
-    "intervals."
-)
-RANKS_ALT = (
-    "Mean ranks of the methods over subjects, one line per headline score; a bar joins methods "
-    "that cannot be told apart. Ranks follow from the scores per subject."
-)
-RANKS_CAPTION = (
-    "Every subject ranks the methods; 1 is best. A bar joins methods whose mean ranks differ by no "
-    "more than Nemenyi's critical difference at 5%."
-)
 
 
 def write_report(
@@ -56,6 +43,10 @@ def write_report(
     if len(measured):
         _frame(folder / "costs", measured, prices)
     write_text(folder / "settings.csv", settings.to_csv(index=False))
+    drawings = draw(results, table, costs, material.losses)
+    for stem, figure in drawings.files.items():
+        write_bytes(folder / f"{stem}.svg", svg(figure))
+        write_bytes(folder / f"{stem}.png", png(figure))
     findings = Findings(
         summary=table,
         said=(verdict(results, table) or ()) if len(table) else (),
@@ -66,8 +57,10 @@ def write_report(
         costs=prices,
         cost_numbers=measured.rename(columns={"label": "method"}),
         settings=settings.fillna(show.MISSING),
-        main_figure=_main_figure(table) if len(table) else None,
-        figures=_figures(results, table, folder) if len(table) else (),
+        tables=_score_tables(results, table),
+        cost_table=costs_in_cells(costs) if len(costs) else None,
+        leads=leads(results, table) if len(table) else {},
+        drawings=drawings,
     )
     make = embedded if embed else partial(thumbnails, report=folder)
     shown = gallery(material, table, make, all_of_them=not embed)
@@ -76,53 +69,11 @@ def write_report(
     return index
 
 
-def _main_figure(table: pd.DataFrame) -> Drawing | None:
-    """Fidelity against alignment by the first pair of encoders; None where one is missing."""
-    pairs = panels(table)
-    if not pairs:
-        return None
-    x, y = pairs[0]
-    first = table[belongs(table, x) | belongs(table, y)]
-    return _drawing(
-        "fidelity against alignment",
-        "",
-        SCATTER_ALT,
-        SCATTER_CAPTION,
-        svg(fidelity_alignment(first)),
-        svg(fidelity_alignment(first, dark=True)),
-    )
-
-
-def _figures(results: pd.DataFrame, table: pd.DataFrame, folder: Path) -> tuple[Drawing, ...]:
-    """The figures under the table of scores, which are written as SVG and PNG too."""
-    drawings = []
-    pairs = panels(table)
-    if pairs:
-        figure = fidelity_alignment(table)
-        light = svg(figure)
-        write_bytes(folder / "fidelity-alignment.svg", light)
-        write_bytes(folder / "fidelity-alignment.png", png(figure))
-        if len(pairs) > 1:
-            dark = svg(fidelity_alignment(table, dark=True))
-            title = "Fidelity against alignment, by every pair of encoders"
-            drawings.append(
-                _drawing("all scatters", title, SCATTER_ALT, SCATTER_CAPTION, light, dark)
-            )
-    ranked = headline_ranks(results, table)
-    if ranked:
-        figure = critical_difference(ranked)
-        light = svg(figure)
-        write_bytes(folder / "ranks.svg", light)
-        write_bytes(folder / "ranks.png", png(figure))
-        dark = svg(critical_difference(ranked, dark=True))
-        title = "Ranks over subjects"
-        drawings.append(_drawing("ranks", title, RANKS_ALT, RANKS_CAPTION, light, dark))
-    return tuple(drawings)
-
-
-def _drawing(name: str, title: str, alt: str, caption: str, light: bytes, dark: bytes) -> Drawing:
-    kind = "image/svg+xml"
-    return Drawing(name, title, alt, caption, data_uri(light, kind), data_uri(dark, kind))
+def _score_tables(results: pd.DataFrame, table: pd.DataFrame) -> tuple[Table, ...]:
+    """Scores by subject and by prompt."""
+    if table.empty:
+        return ()
+    return (*subject_tables(results, table), *prompt_tables(results, table))
 
 
 def _frame(stem: Path, numbers: pd.DataFrame, words: pd.DataFrame) -> None:

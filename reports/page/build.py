@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 import pandas as pd
 
+from reports.cells import Table
+from reports.fact_tables import claims_in_cells
+from reports.leads import Lead
+from reports.page.drawings import Drawings
 from reports.page.gallery import Gallery
 from reports.page.grids import (
-    Grid,
-    all_scores,
-    claims_grid,
     configuration_changes,
     facts_grid,
     failed_grid,
+    grid_of,
     score_grid,
     text_grid,
+    whole,
 )
 from reports.page.material import Material
-from reports.tables import CONTROLS, columns, headline
+from reports.tables import CONTROLS, Column, columns, headline
 from reports.verdicts import Check
 
 SCRIPTS = ("start.js", "theme.js", "tables.js", "pictures.js", "gallery.js", "compare.js")
@@ -32,20 +35,6 @@ POLICY = (
     "default-src 'none'; img-src 'self' data: file:; style-src '{style}'; script-src '{script}'; "
     "base-uri 'none'; form-action 'none'"
 )
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure of the page, in both shades."""
-
-    name: str
-    title: str
-    """Empty for none."""
-    alt: str
-    caption: str
-    light: str
-    """A data URI."""
-    dark: str
 
 
 @dataclass(frozen=True)
@@ -59,15 +48,16 @@ class Findings:
     cautions: tuple[str, ...]
     checks: tuple[Check, ...]
     differences: pd.DataFrame
-    """Texts, as are all the tables below."""
+    """Texts, as are the two below."""
     costs: pd.DataFrame
     cost_numbers: pd.DataFrame
     settings: pd.DataFrame
-    tables: tuple[tuple[str, pd.DataFrame], ...] = ()
-    """More tables of scores, each under its title."""
-    main_figure: Drawing | None = None
-    figures: tuple[Drawing, ...] = ()
-    cost_figures: tuple[Drawing, ...] = ()
+    tables: tuple[Table, ...]
+    """Scores by subject and by prompt."""
+    cost_table: Table | None
+    """What was measured beside what was predicted."""
+    leads: Mapping[Column, Lead]
+    drawings: Drawings
 
 
 def html(
@@ -96,15 +86,15 @@ def html(
         script=script,
         policy=POLICY.format(style=_hash(style), script=_hash(script)),
     )
-    # Half of a surrogate pair, as in a damaged error text, cannot be written as UTF-8.
-    return page.encode("utf-8", "replace").decode("utf-8")
+    return whole(page)
 
 
 def _page(material: Material, findings: Findings) -> dict[str, Any]:
     cells, table = material.cells, findings.summary
     shown = headline(table) if len(table) else []
     failures = [cell for cell in cells if cell["status"] == "failed"]
-    others = len(table) and set(columns(table)) != set(shown)
+    every = columns(table) if len(table) else []
+    others = set(every) != set(shown)
     return {
         "title": material.title,
         "notes": material.notes,
@@ -116,25 +106,21 @@ def _page(material: Material, findings: Findings) -> dict[str, Any]:
         "failed": failed_grid(failures),
         "findings": findings,
         "scored": len(table) > 0,
-        "main": score_grid("main table", table, shown) if shown else None,
-        "scores": all_scores(table) if others else None,
-        "tables": _grids(findings.tables),
+        "main": score_grid("main table", table, shown, findings.leads) if shown else None,
+        "scores": score_grid("all scores", table, every, findings.leads) if others else None,
+        "tables": [(made.caption, made.notes, grid_of(made)) for made in findings.tables],
         "differences": text_grid("differences from base", findings.differences),
         "changes": None if material.changes is None else text_grid("changes", material.changes),
+        "cost_table": None if findings.cost_table is None else grid_of(findings.cost_table),
         "costs": text_grid("cost", findings.costs, findings.cost_numbers),
         "settings": text_grid("settings", findings.settings),
-        "claims": claims_grid(material.claims) if material.claims else None,
+        "claims": grid_of(claims_in_cells(material.claims)) if material.claims else None,
         "environment": facts_grid(
             "environment", {s.name: {**s.environment, **s.versions} for s in material.sources}
         ),
         "configuration_changes": configuration_changes(material.sources),
         "configurations": [(source.name, source.configuration) for source in material.sources],
     }
-
-
-def _grids(tables: Sequence[tuple[str, pd.DataFrame]]) -> list[tuple[str, Grid]]:
-    found = [(title, text_grid(title, frame)) for title, frame in tables]
-    return [(title, grid) for title, grid in found if grid is not None]
 
 
 def _facts(material: Material) -> list[tuple[str, str]]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 
 from reports import format as show
+from reports.cells import LONG_TEXT, Table
 from reports.figures import mark
+from reports.leads import Lead
 from reports.page.material import Source
-from reports.tables import KINDS, Column, best, columns, values
+from reports.tables import KINDS, Column, best, values
 
-LONG_TEXT = 40
+LONG = 40
 """Columns with a text of more characters than this are wrapped."""
 
 
@@ -39,6 +42,8 @@ class Entry:
     value: float | str = ""
     """What it sorts by; empty: its text."""
     best: bool = False
+    tied: bool = False
+    """Whether it is not told apart from the best."""
     colour: str = ""
 
 
@@ -64,8 +69,11 @@ class Grid:
         return sum(len(block.rows) for block in self.blocks)
 
 
-def score_grid(name: str, table: pd.DataFrame, shown: Sequence[Column]) -> Grid:
+def score_grid(
+    name: str, table: pd.DataFrame, shown: Sequence[Column], found_leads: Mapping[Column, Lead]
+) -> Grid:
     """A summary's scores in some columns: methods, then controls, then real photos."""
+    tied = {column: {score.label for score in lead.tied} for column, lead in found_leads.items()}
     found = {column: values(table, column) for column in shown}
     winners = {column: best(table, column) for column in shown}
     blocks = []
@@ -84,7 +92,8 @@ def score_grid(name: str, table: pd.DataFrame, shown: Sequence[Column]) -> Grid:
                     continue
                 span = show.short_interval(score.low, score.high, 3)
                 won = label in winners[column]
-                entries.append(Entry(show.number(score.mean), span, score.mean, won))
+                level = not won and label in tied.get(column, ())
+                entries.append(Entry(show.number(score.mean), span, score.mean, won, level))
             rows.append(tuple(entries))
         if rows:
             blocks.append(Block({"control": "controls"}.get(kind, kind), tuple(rows)))
@@ -102,7 +111,7 @@ def text_grid(name: str, texts: pd.DataFrame, numbers: pd.DataFrame | None = Non
         return None
     heads, sorts = [], []
     for title in texts.columns:
-        wide = any(len(str(text)) > LONG_TEXT for text in texts[title])
+        wide = any(len(str(text)) > LONG for text in texts[title])
         heads.append(Head(str(title), wide=wide))
         sorts.append(_numbers(str(title), numbers, len(texts)))
     rows = tuple(
@@ -118,9 +127,28 @@ def text_grid(name: str, texts: pd.DataFrame, numbers: pd.DataFrame | None = Non
     return Grid(name, tuple(heads), (Block("", rows),))
 
 
-def all_scores(table: pd.DataFrame) -> Grid:
-    """Every score of a summary."""
-    return score_grid("all scores", table, columns(table))
+def grid_of(table: Table) -> Grid:
+    """A table of typed cells as the page shows it."""
+    heads = tuple(
+        Head(head.lines[0], " ".join(head.lines[1:]), wide=head.kind == LONG_TEXT)
+        for head in table.heads
+    )
+    rows = [
+        tuple(
+            Entry(
+                cell.number,
+                cell.interval,
+                "" if cell.missing or isinstance(cell.value, str) else float(cell.value or 0.0),
+                best=cell.rank == "best",
+                tied=cell.rank == "tied",
+            )
+            for cell in row
+        )
+        for row in table.rows()
+    ]
+    edges = [0, *table.rules, len(rows)]
+    blocks = [Block("", tuple(rows[start:end])) for start, end in pairwise(edges) if start < end]
+    return Grid(f"{table.name}: {table.caption}", heads, tuple(blocks))
 
 
 def failed_grid(failures: Sequence[Mapping[str, Any]]) -> Grid | None:
@@ -135,43 +163,13 @@ def failed_grid(failures: Sequence[Mapping[str, Any]]) -> Grid | None:
                     "training seed": str(cell["train_seed"]),
                     "attempts": str(cell["attempts"]),
                     "kind": cell["kind_of_failure"],
-                    "reason": cell["message"],
+                    "reason": whole(str(cell["message"])),
                     "folder": f"cells/{cell['key']}",
                 }
                 for cell in failures
             ]
         ),
     )
-
-
-def claims_grid(claims: Sequence[Mapping[str, Any]]) -> Grid | None:
-    """Claims as they were checked, each with its interval and its verdict."""
-
-    def number(claim: Mapping[str, Any], name: str) -> float:
-        value = claim.get(name)
-        return float(value) if isinstance(value, int | float) else float("nan")
-
-    numbers = pd.DataFrame(
-        [{name: number(c, name) for name in ("estimate", "bound", "n")} for c in claims]
-    )
-    texts = pd.DataFrame(
-        [
-            {
-                "claim": str(claim["id"]),
-                "what it says": str(claim.get("sentence") or claim.get("claims") or show.MISSING),
-                "verdict": str(claim.get("verdict") or show.MISSING),
-                "estimate": show.with_interval(
-                    number(claim, "estimate"), number(claim, "low"), number(claim, "high")
-                ),
-                "bound": show.number(number(claim, "bound")),
-                "n": show.MISSING if claim.get("n") is None else str(claim["n"]),
-                "source": str(claim.get("source") or show.MISSING),
-                "evidence": str(claim.get("evidence") or show.MISSING),
-            }
-            for claim in claims
-        ]
-    )
-    return text_grid("claims", texts, numbers)
 
 
 def facts_grid(name: str, facts: Mapping[str, Mapping[str, Any]]) -> Grid | None:
@@ -207,6 +205,11 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, st
             yield f"{prefix}{name.removesuffix('_bytes')}", show.size(value)
         else:
             yield f"{prefix}{name}", "none" if value in (None, [], "") else str(value)
+
+
+def whole(text: str) -> str:
+    """The text with a question mark for half a surrogate pair, which cannot be written."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _rows_of_kind(table: pd.DataFrame, kind: str) -> list[dict[Hashable, Any]]:

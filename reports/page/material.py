@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from benchmark.atomic import read_json
+from reports.frames import losses_along_training
 
 if TYPE_CHECKING:
     from benchmark.store import Run
@@ -55,6 +56,8 @@ class Material:
     sources: tuple[Source, ...]
     claims: tuple[Mapping[str, Any], ...] = ()
     """Records of verdicts.json, as `tbbench verify --json` prints them."""
+    losses: pd.DataFrame | None = None
+    """Losses along training, as `reports.frames.losses_along_training` gives them."""
     changes: pd.DataFrame | None = None
     """A table of texts: what changed against another run."""
 
@@ -64,17 +67,19 @@ def material_of(run: Run | Study) -> Material:
     several = getattr(run, "parts", ())
     runs = [(part.name, part.run) for part in several] or [(run.config.name, run)]
     note = run.about.get("backbone_note")
+    cells = tuple(run.cell_info())
     return Material(
         title=str(run.about.get("title") or run.config.title),
         notes=(f"Backbone: {note}",) if note else (),
         warnings=tuple(str(warning) for warning in run.about.get("warnings") or ()),
         results=run.results(),
         costs=run.costs(),
-        cells=tuple(run.cell_info()),
+        cells=cells,
         image=run.image,
         photos=run.photos,
         sources=tuple(_source(name, part) for name, part in runs),
         claims=tuple(claim for _, part in runs for claim in read_claims(part.path)),
+        losses=losses_along_training(cells, [part for _, part in runs]),
     )
 
 

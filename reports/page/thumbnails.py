@@ -110,7 +110,7 @@ def shrink(path: Path) -> tuple[bytes, str, int] | None:
             small = image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
-    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    small.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
     buffer = BytesIO()
     small.save(buffer, "JPEG", quality=85)
     return buffer.getvalue(), "jpg", side

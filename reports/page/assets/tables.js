@@ -53,7 +53,7 @@
   const latexText = (text) =>
     text.replace(/\s+/g, " ").replace(/[\\{}$&#%_^~<>–↑↓·“”…"]/g, (found) => SPECIAL[found]);
   const markdownText = (text) =>
-    text.replace(/\s+/g, " ").replace(/[\\`*_[\]<>|]/g, (found) => `\\${found}`);
+    text.replace(/\s+/g, " ").replace(/[\\`*_[\]<>|&~$]/g, (found) => `\\${found}`);
   // A spreadsheet would run a cell that begins like a formula; an apostrophe makes it text.
   const csvText = (text) => {
     const safe = /^[=+\-@\t\r\n]/.test(text) && !/^[+-]?[\d.]/.test(text) ? `'${text}` : text;

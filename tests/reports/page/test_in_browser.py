@@ -53,7 +53,7 @@ def test_first_screen_shows_the_verdict_the_main_table_and_the_main_figure(index
         assert page.title() == "A made-up run"
         verdict = page.locator(".verdict")
         assert "dreambooth" in verdict.inner_text()
-        figure = page.get_by_role("region", name="figure: fidelity against alignment")
+        figure = page.get_by_role("region", name="figure: fidelity against alignment", exact=True)
         for shown in (verdict, region(page, "main table"), figure):
             assert shown.bounding_box()["y"] < 700
         assert figure.locator("img:visible").evaluate("image => image.naturalWidth") > 0
@@ -285,21 +285,33 @@ def test_every_picture_is_reached_by_tabbing_through_the_wall(index, visit):
         assert sorted(map(int, reached)) == list(range(144))
 
 
+GROUND = "getComputedStyle(document.body).backgroundColor"
+LIGHT, DARK = "rgb(251, 251, 250)", "rgb(20, 21, 23)"
+
+
+def inks(page):
+    """Which of the inks of text the figures are drawn in: light pages' or dark pages'."""
+    found = page.locator("img[data-inks]").evaluate_all(
+        "all => all.map(image => atob(image.src.split(',')[1]).includes('#e8e8e6'))"
+    )
+    assert len(found) > 3
+    return {"dark" if dark else "light" for dark in found}
+
+
 def test_dark_as_the_system_says_or_as_the_reader_chooses(index, visit):
-    ground = "getComputedStyle(document.body).backgroundColor"
     with visit(index, color_scheme="dark") as page:
-        assert page.evaluate(ground) == "rgb(20, 21, 23)"
-        assert page.locator(".in-dark:visible").count() == page.locator(".in-dark").count() > 0
-        assert page.locator(".in-light:visible").count() == 0
+        assert (page.evaluate(GROUND), inks(page)) == (DARK, {"dark"})
         page.get_by_role("button", name="Light", exact=True).click()
-        assert page.evaluate(ground) == "rgb(251, 251, 250)"
-        assert page.locator(".in-dark:visible").count() == 0
+        assert (page.evaluate(GROUND), inks(page)) == (LIGHT, {"light"})
         page.reload()
-        assert page.evaluate(ground) == "rgb(251, 251, 250)"
+        assert (page.evaluate(GROUND), inks(page)) == (LIGHT, {"light"})
     with visit(index, color_scheme="light") as page:
-        assert page.evaluate(ground) == "rgb(251, 251, 250)"
+        assert (page.evaluate(GROUND), inks(page)) == (LIGHT, {"light"})
         page.get_by_role("button", name="Dark", exact=True).click()
-        assert page.evaluate(ground) == "rgb(20, 21, 23)"
+        assert (page.evaluate(GROUND), inks(page)) == (DARK, {"dark"})
+        figure = page.locator("img[data-inks]").first
+        figure.evaluate("image => image.decode()")
+        assert figure.evaluate("image => image.naturalWidth") > 100
 
 
 def test_a_phone_scrolls_in_one_direction_only(index, visit):
@@ -320,7 +332,8 @@ def test_printed_there_are_no_controls_and_nothing_is_cut(index, visit):
     with visit(index, color_scheme="dark") as page:
         page.emulate_media(media="print")
         assert page.locator("nav:visible, .tools:visible, #filters:visible").count() == 0
-        assert page.locator(".in-light:visible").count() > 0
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert inks(page) == {"light"}
         cut = "all => all.filter(e => e.scrollHeight > e.clientHeight + 1).length"
         assert page.locator(".scroll").evaluate_all(cut) == 0
 
