@@ -255,7 +255,7 @@ def _highest(table: pd.DataFrame, column: Column, label: str) -> list[Check]:
 
 
 def _name(column: Column) -> str:
-    return f"{column.name} ({column.encoder})"
+    return show.plain(f"{column.name} ({column.encoder})")
 
 
 def _list(names: list[str]) -> str:

@@ -223,10 +223,11 @@ def test_verdict_counts_the_scores_it_does_not_list():
 
 
 def test_verdict_calls_methods_as_the_reader_does_and_cuts_long_names():
-    study = scores({"textboost": ahead(0.1), "x" * 10_000: EIGHT})
+    study = scores({"textboost": ahead(0.1), "x" * 10_000: EIGHT}, encoder="e" * 10_000)
     first, _ = said(study, naming=Naming({"textboost": "Text\nBoost"}))
     assert first.startswith("Text Boost has the best mean")
-    assert f"over {'x' * 79}… in" in first
+    assert f"over {'x' * 79}… in fidelity unseen (eee" in first
+    assert len(first) < 400
 
 
 def test_no_verdict_without_two_methods_on_the_same_subjects():
