@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,8 @@ from benchmark.commands import (
     estimate,
     listing,
     perf,
+    report,
+    score,
     verify,
 )
 from benchmark.errors import UserError
@@ -47,11 +50,13 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Options of the command itself."""
+    context.obj = report.Reporting(show=_show, write=_write_report)
 
 
 @app.command(
@@ -75,6 +80,9 @@ def run(
     protocol: Annotated[
         str | None, typer.Option(help="How pictures are made and scored: see `tbbench protocols`.")
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Rewrite the report's page as cells finish.")
+    ] = False,
 ) -> None:
     """Train, generate and score what is missing of a run, then write its report.
 
@@ -83,6 +91,7 @@ def run(
     from rich.console import Console
 
     from benchmark.config import load_config
+    from benchmark.live import live_page
     from benchmark.runner import RunInterruptedError, run_benchmark
 
     overrides = list(set_ or [])
@@ -94,13 +103,16 @@ def run(
     console = Console()
     folder = out or Path("runs") / config.name
     try:
-        outcome = run_benchmark(config, folder, console)
+        around = (lambda: live_page(folder, console)) if live else nullcontext
+        outcome = run_benchmark(config, folder, console, around)
     except RunInterruptedError as stopped:
+        if live:
+            _show(folder, console, fresh=True)
         line = f"stopped with {stopped}; the same command goes on from there"
         console.print(line, highlight=False)
         raise typer.Exit(INTERRUPTED) from None
-    if len(outcome.failures) < len(outcome.run.planned):
-        _show(outcome.run.path, console, fresh=outcome.changed)
+    if live or len(outcome.failures) < len(outcome.run.planned):
+        _show(outcome.run.path, console, fresh=live or outcome.changed)
     for label, reason in outcome.failures:
         print(f"failed: {label}: {reason}", file=sys.stderr)
     if outcome.failures:
@@ -112,126 +124,8 @@ def run(
         raise typer.Exit(FAILED)
 
 
-@app.command(epilog="Example:  tbbench report runs/quickstart")
-def report(
-    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Where to write. Default: report/ in the run's folder.")
-    ] = None,
-) -> None:
-    """Write the report of a run again: tables, figures and one HTML page."""
-    from rich.console import Console
-
-    from benchmark.collect import collect
-    from benchmark.store import Run
-
-    run = Run.open(path)
-    if out is not None and (out / "config.toml").is_file():
-        raise UserError(f"{out} is a run's folder; give --out another one")
-    collect(run)
-    _show(path, Console(), fresh=True, out=out)
-
-
-@app.command(
-    epilog="Examples:  tbbench score out/textboost out/dreambooth  "
-    "(folders of seed0/SUBJECT/a_dog_in_the_jungle.png; each is a method)  |  "
-    "tbbench score --method mine=benchmarks/run7 --split n1-0  (with a name of its own)  |  "
-    "tbbench score pictures.csv --dataset toyworld  "
-    "(columns image, subject, prompt, seed, method)  |  "
-    "tbbench score samples/blip_diffusion  (DreamBench++: src_image, text, tgt_image)  |  "
-    "tbbench score runs/quickstart --image-encoders clip-vit-b-32  (a run, scored anew)"
-)
-def score(
-    sources: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="DIR...", help="Folders of pictures, or manifests."),
-    ] = None,
-    method: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=DIR", help="A folder or manifest and its method's name."),
-    ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="dreambench or toyworld. Default: a run's own, dreambench.")
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option(help="Which photos trained. Default: a run's own, or n1.")
-    ] = None,
-    subjects: Annotated[
-        str | None, typer.Option(help="The subjects there should be: dog,can. Default: all.")
-    ] = None,
-    prompts: Annotated[
-        str | None, typer.Option(help="Ids of the prompts there should be. Default: all.")
-    ] = None,
-    seeds: Annotated[
-        str | None, typer.Option(help="The seeds there should be: 0,1,2. Default: those found.")
-    ] = None,
-    metrics: Annotated[str | None, typer.Option(help="Names with commas between them.")] = None,
-    image_encoders: Annotated[str | None, typer.Option(help="The same.")] = None,
-    text_encoders: Annotated[str | None, typer.Option(help="The same.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The new run's folder. Default: runs/score-METHODS.")
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Score nothing when a picture is missing or unclear.")
-    ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-) -> None:
-    """Score pictures that were made elsewhere, several methods side by side.
-
-    DIR has one of four layouts: a run's folder; seed0/SUBJECT/PROMPT.png with _ for every space, as
-    TextBoost's evaluation writes it; DreamBench++'s src_image, text and tgt_image; or a CSV or
-    Parquet manifest with the columns image, subject, prompt (an id or the words), seed and perhaps
-    method. A folder's name is its method's. Whatever is missing, unclear or unreadable is listed.
-    """
-    from rich.console import Console
-
-    from benchmark.any_pictures.find import find_pictures
-    from benchmark.any_pictures.options import make_request
-    from benchmark.any_pictures.problems import listing, serious
-    from benchmark.any_pictures.result import score_found
-
-    request = make_request(
-        sources or [],
-        method or [],
-        dataset=dataset,
-        split=split,
-        subjects=subjects,
-        prompts=prompts,
-        seeds=seeds,
-        scoring={
-            "metrics": metrics,
-            "image_encoders": image_encoders,
-            "text_encoders": text_encoders,
-        },
-        out=out,
-        device=device,
-    )
-    found = find_pictures(request)
-    for line in listing(found.problems):
-        print(line, file=sys.stderr)
-    left_out = serious(found.problems)
-    if strict and left_out:
-        raise UserError(
-            f"{len(left_out)} problems, listed above; mend them, or leave out --strict to score "
-            "what is there"
-        )
-    failures = []
-    if found.batches:
-        console = Console()
-        try:
-            outcome = score_found(found, request, console)
-        except KeyboardInterrupt:
-            console.print("stopped; the same command goes on from there", highlight=False)
-            raise typer.Exit(INTERRUPTED) from None
-        _show(outcome.run.path, console, fresh=outcome.changed)
-        failures = [f"{label}: {reason}" for label, reason in outcome.failures]
-    failures += [f"{name}: none of its pictures could be scored" for name in found.left_out]
-    for failure in failures:
-        print(f"failed: {failure}", file=sys.stderr)
-    if failures:
-        raise typer.Exit(FAILED)
-
-
+app.add_typer(report.app)
+app.add_typer(score.app)
 app.add_typer(listing.app)
 app.add_typer(doctor.app)
 app.add_typer(estimate.app)
@@ -242,18 +136,17 @@ app.add_typer(verify.app)
 app.add_typer(bundle.app)
 
 
-def _show(path: Path, console: Console, fresh: bool, out: Path | None = None) -> None:
+def _show(path: Path, console: Console, fresh: bool) -> None:
     """Print the comparison table and the path of the page, written anew where `fresh`."""
-    import reports
-    from benchmark.store import Run
-    from reports.text import rich_comparison
+    from reports.command import show
 
-    run = Run.open(path)
-    page = (out or path / "report") / "index.html"
-    if fresh or not page.is_file():
-        page = reports.render(run, out)
-    console.print(rich_comparison(run.results()))
-    console.print(f"report: {page}", highlight=False, soft_wrap=True)
+    show(path, console, fresh)
+
+
+def _write_report(request: report.Request, console: Console) -> None:
+    from reports.command import write
+
+    write(request, console)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,20 +31,36 @@ WHOLE_NUMBERS = ("train_seed", "seed", "attempts")
 
 def collect(run: Run) -> bool:
     """Writes the three tables, unless they already hold the cells as they are. Says which."""
-    cells = _stamp(run)
+    cells = stamp(run)
     stamp_file = run.path / ".collected.json"
     if read_json(stamp_file) == {"cells": cells, "tables": _tables(run)}:
         return False
-    done = [
-        (cell, folder)
-        for cell, folder in ((cell, run.folder(cell.key)) for cell in run.planned)
-        if folder.done()
-    ]
-    _write(run.path / "results.parquet", _results(done))
-    _write(run.path / "costs.parquet", _costs(done))
-    _write(run.path / "cells.parquet", _states(run))
+    for name, frame in frames(run, states(run)).items():
+        _write(run.path / f"{name}.parquet", frame)
     write_json(stamp_file, {"cells": cells, "tables": _tables(run)})
     return True
+
+
+def states(run: Run) -> dict[str, dict[str, Any]]:
+    """The state of every planned cell by its key, as it is on disk at this moment."""
+    return {cell.key: run.folder(cell.key).state() for cell in run.planned}
+
+
+def frames(run: Run, known: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
+    """The tables `results`, `costs` and `cells` of the cells whose states are `known`.
+
+    Nothing is written, so a reader of a run that goes on never meets the run's own `collect`: what
+    a cell that is done has written does not change any more.
+    """
+    planned = [cell for cell in run.planned if cell.key in known]
+    done = [(cell, run.folder(cell.key)) for cell in planned if known[cell.key]["status"] == "done"]
+    return {
+        "results": _results(done),
+        "costs": _costs(done),
+        "cells": _states(
+            [{"key": cell.key} | _identity(cell) | {**known[cell.key]} for cell in planned]
+        ),
+    }
 
 
 def _tables(run: Run) -> dict[str, str]:
@@ -52,7 +69,7 @@ def _tables(run: Run) -> dict[str, str]:
     return {file.name: checksum(file) for file in files if file.is_file()}
 
 
-def _stamp(run: Run) -> str:
+def stamp(run: Run) -> str:
     """Changes whenever a planned cell starts, finishes or fails, or the plan itself changes."""
     content = hashlib.sha256()
     for cell in run.planned:
@@ -85,12 +102,9 @@ def _costs(done: list[tuple[Cell, CellFolder]]) -> pd.DataFrame:
     return _table(pd.DataFrame(rows), COST_COLUMNS)
 
 
-def _states(run: Run) -> pd.DataFrame:
+def _states(rows: list[Mapping[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
-    rows = [
-        {"key": cell.key} | _identity(cell) | run.folder(cell.key).state() for cell in run.planned
-    ]
     return _table(pd.DataFrame(rows), STATE_COLUMNS)
 
 

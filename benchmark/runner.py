@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,16 @@ class RunInterruptedError(Exception):
         self.total = total
 
 
-def run_benchmark(config: RunConfig, path: Path, console: Console) -> Outcome:
-    """Does what is missing of the run in folder `path`. UserError before any work is begun."""
+def run_benchmark(
+    config: RunConfig,
+    path: Path,
+    console: Console,
+    around: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Outcome:
+    """Does what is missing of the run in folder `path`. UserError before any work is begun.
+
+    `around` is entered when the folder says what is planned, and left when the work ends.
+    """
     check_folder(path)
     resolved = read_resolved(path)
     cells = plan(config, resolved)
@@ -63,7 +72,8 @@ def run_benchmark(config: RunConfig, path: Path, console: Console) -> Outcome:
         kept = f", {done} of them done before" if done else ""
         console.print(f"{config.title}: {len(cells)} cells{kept}", markup=False, highlight=False)
         try:
-            failures = work_on(config, path, missing, len(cells), devices, console)
+            with around():
+                failures = work_on(config, path, missing, len(cells), devices, console)
         except KeyboardInterrupt:
             finished = sum(cell_folder(path, cell.key).done() for cell in cells)
             raise RunInterruptedError(finished, len(cells)) from None

@@ -51,13 +51,14 @@ class CellFolder:
         return self.images / f"{prompt_id}-{seed}.png"
 
     def losses(self) -> dict[str, list[float]]:
-        """`loss` and `step_seconds`, one number per training step; both empty without training."""
+        """`losses` and `step_seconds`, a number per training step; both empty without training."""
         content = read_record(self.path / "losses.json")
-        return {name: list(content.get(name, [])) for name in ("loss", "step_seconds")}
+        kept = {name: content.get(name) for name in ("losses", "step_seconds")}
+        return {name: value if isinstance(value, list) else [] for name, value in kept.items()}
 
     def write_losses(self, losses: Sequence[float], step_seconds: Sequence[float]) -> None:
         """losses.json, as `losses` reads it."""
-        content = {"loss": list(losses), "step_seconds": list(step_seconds)}
+        content = {"losses": list(losses), "step_seconds": list(step_seconds)}
         write_json(self.path / "losses.json", content)
 
     def lock(self) -> FileLock:

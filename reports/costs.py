@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmark.measure import STAGES
 from reports import format as show
+from reports.cost_figures import FOUND
 from reports.tables import CONTROLS, IDENTITY, labels
 
 
@@ -50,7 +51,12 @@ SHOWN = (
 
 
 def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
-    """One row per method: label, cells, and the figures of `SHOWN`; missing where not measured."""
+    """One row per method: label, cells, and the figures of `SHOWN`; missing where not measured.
+
+    What was predicted or worked out takes no part.
+    """
+    if "kind" in costs:
+        costs = costs[costs["kind"].isin(FOUND)]
     labelled = costs.assign(label=labels(costs))
     cells = labelled.drop_duplicates(["label", "subject", "train_seed"])
     table = pd.DataFrame({"cells": cells.groupby("label").size()})

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 
 MISSING = "\N{EN DASH}"
 NOT_MEASURED = "not measured"
 ARROWS = {"higher": "↑", "lower": "↓"}
+LONGEST_NAME = 80
+"""Characters of a name, a prompt or another text that a table or a sentence shows at most."""
 
 
 def number(value: float) -> str:
@@ -72,7 +75,53 @@ def size(value: float) -> str:
 
 def count(value: float) -> str:
     """A number of things: `256`, `33.1k`, `866M`."""
-    return MISSING if math.isnan(value) else _scaled(value, ("", "k", "M", "B"))
+    return MISSING if math.isnan(value) else _scaled(value, ("", "k", "M", "B", "T"))
+
+
+def of_unit(value: float, unit: str) -> str:
+    """A value in its unit's form: `score`, `difference`, `p`, `share`, `s`, `B`; else a count."""
+    shown = {
+        "score": number,
+        "difference": signed,
+        "p": probability,
+        "share": share,
+        "s": seconds,
+        "B": size,
+        "estimate": estimate,
+    }
+    return shown.get(unit, count)(value)
+
+
+def estimate(value: float) -> str:
+    """A figure of any size with four digits: `0.1234`, `2.5e+07`."""
+    return MISSING if math.isnan(value) else f"{value:.4g}"
+
+
+def brackets(low: float, high: float, unit: str = "score") -> str:
+    """An interval as papers print it: `[0.551, 0.660]`; nothing where none was computed."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    write = estimate if unit == "estimate" else number
+    return f"[{write(low)}, {write(high)}]"
+
+
+def plain(text: object, limit: int | None = LONGEST_NAME) -> str:
+    """Text of users or data as one line of at most `limit` characters.
+
+    Line breaks and control characters become blanks, and characters that turn the direction of
+    what follows are taken out: they would disorder the rest of a row.
+    """
+    kept = "".join(
+        " " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c
+        for c in str(text)
+        if unicodedata.bidirectional(c) not in _TURNS
+    )
+    line = " ".join(kept.split())
+    return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+# Embeddings, overrides and isolates of text direction (Unicode annex 9), and their ends.
+_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 def _scaled(value: float, units: tuple[str, ...]) -> str:

@@ -27,12 +27,14 @@ def markdown(frame: pd.DataFrame) -> str:
     """A frame of texts as a Markdown table, its first column left and the others right aligned."""
     rows = [[str(name) for name in frame.columns]]
     rows += [["" if pd.isna(cell) else str(cell) for cell in row] for row in frame.to_numpy()]
-    lines = [
-        "| " + " | ".join(cell.replace("|", r"\|").replace("\n", " ") for cell in row) + " |"
-        for row in rows
-    ]
+    lines = ["| " + " | ".join(_as_text(cell) for cell in row) + " |" for row in rows]
     ruler = "| " + " | ".join([":---", *["---:"] * (len(frame.columns) - 1)]) + " |"
     return "\n".join([lines[0], ruler, *lines[1:]]) + "\n"
+
+
+def _as_text(cell: str) -> str:
+    """A cell that neither ends itself nor begins a tag."""
+    return cell.replace("|", r"\|").replace("<", r"\<").replace("\n", " ")
 
 
 def comparison_text(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from benchmark.metrics import caveats
+from benchmark.stats import SUBJECTS_FOR_INTERVAL, SUBJECTS_FOR_P
 from reports import format as show
+from reports.leads import Lead, leads
+from reports.naming import PLAIN, Naming
 from reports.tables import Column, belongs, best, columns, headline, rivals, values
 
 
@@ -18,6 +21,118 @@ class Check:
     claim: str
     held: bool
     numbers: str
+
+
+LISTED = 3
+"""Methods, or scores, that a sentence names one by one; more are counted."""
+
+
+def verdict(
+    results: pd.DataFrame, table: pd.DataFrame, naming: Naming = PLAIN
+) -> tuple[str, str] | None:
+    """Two sentences: who is ahead in the headline and by how much, and whether that is sure.
+
+    `table` is the summary of `results`, its labels not yet renamed. None where nothing can be
+    won: with fewer than two methods that were scored on the same subjects.
+    """
+    found = leads(results, table)
+    shown = [found[column] for column in headline(table) if column in found]
+    if not shown:
+        return None
+    return f"{_ahead(shown, naming)}.", f"{_sure(shown, naming)}{_left_out(table, shown, naming)}."
+
+
+def _ahead(shown: list[Lead], naming: Naming) -> str:
+    """Who has the best mean where, by how much over the second best, over how many subjects."""
+    subjects = _range([lead.first.subjects for lead in shown], "subject")
+    methods = _range([len(lead.rivals) + 1 for lead in shown], "method")
+    where = "the one headline score" if len(shown) == 1 else f"all {len(shown)} headline scores"
+    firsts = {lead.first.label for lead in shown if lead.second.lead > 0}
+    margins = [_margin(lead, naming) for lead in shown[:LISTED]]
+    more = len(shown) - len(margins)
+    listed = _list([*margins, *([f"in {_count(more, 'more score')}"] if more else [])])
+    if len(firsts) == 1 and all(lead.second.lead > 0 for lead in shown):
+        ahead = f"{_shown(min(firsts), naming)} has the best mean of {methods} in {where}"
+        return f"{ahead}: {listed} ({subjects})"
+    alone = [
+        part if lead.second.lead == 0 else f"{_shown(lead.first.label, naming)} leads {part}"
+        for lead, part in zip(shown, margins, strict=False)
+    ]
+    listed = _list([*alone, *([f"{_count(more, 'more score')} not named here"] if more else [])])
+    return f"No one of {methods} has the best mean in {where}: {listed} ({subjects})"
+
+
+def _margin(lead: Lead, naming: Naming) -> str:
+    """`by 0.120 [0.050 to 0.190] over dreambooth in alignment (clip-vit-b-32)`."""
+    second = _shown(lead.second.score.label, naming)
+    if lead.second.lead == 0:
+        first = _shown(lead.first.label, naming)
+        level = f"{first} and {second} are level at {show.number(lead.first.mean)}"
+        return f"{level} in {_name(lead.column)}"
+    by = show.with_interval(lead.second.lead, lead.second.low, lead.second.high)
+    return f"by {by} over {second} in {_name(lead.column)}"
+
+
+def _sure(shown: list[Lead], naming: Naming) -> str:
+    """Whether the leads are told from chance, and where they are not."""
+    few = [lead for lead in shown if not lead.judged]
+    if few:
+        fewest = min(lead.second.subjects for lead in few)
+        needs = f"a p-value needs {SUBJECTS_FOR_P}"
+        if fewest < SUBJECTS_FOR_INTERVAL:
+            needs = f"an interval needs {SUBJECTS_FOR_INTERVAL} subjects, {needs}"
+        which = "this" if len(shown) == 1 else "any of this"
+        return f"{_count(fewest, 'subject')} cannot tell {which} from chance: {needs}"
+    holds = [lead for lead in shown if not lead.tied]
+    number = shown[0].comparisons
+    rule = (
+        "paired by subject: 95% interval without 0, and p below 0.05 after Holm's correction for "
+        f"{_count(number, 'comparison')}"
+    )
+    counted = f"in {len(holds) or 'none'} of {len(shown)} headline scores"
+    is_ = "is"
+    if len(shown) == 1:
+        is_, counted = "is" if holds else "is not", "in the one headline score"
+    sentence = f"The best method {is_} told apart from every other {counted} ({rule})"
+    open_ = [lead for lead in shown if lead.tied]
+    parts = [
+        f"in {_name(lead.column)} {_shown(lead.first.label, naming)} is not told apart from "
+        + _few([_shown(score.label, naming) for score in lead.tied])
+        for lead in open_[:LISTED]
+    ]
+    if len(open_) > LISTED:
+        parts.append(f"and so in {_count(len(open_) - LISTED, 'more score')}")
+    return "; ".join([sentence, *parts])
+
+
+def _left_out(table: pd.DataFrame, shown: list[Lead], naming: Naming) -> str:
+    """Names the methods that no lead covers for want of subjects."""
+    methods = table.loc[table["kind"] == "method", "label"].unique()
+    ranked = {lead.first.label for lead in shown}
+    ranked |= {rival.score.label for lead in shown for rival in lead.rivals}
+    lacking = [_shown(label, naming) for label in methods if label not in ranked]
+    return f"; left out for want of subjects: {_few(lacking)}" if lacking else ""
+
+
+def _shown(label: str, naming: Naming) -> str:
+    return show.plain(naming.name(label))
+
+
+def _few(names: list[str]) -> str:
+    """All names, or the first ones and how many more there are."""
+    if len(names) <= LISTED + 1:
+        return _list(names)
+    return _list([*names[:LISTED], f"{len(names) - LISTED} more"])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _range(numbers: list[int], noun: str) -> str:
+    """`30 subjects`, or `28 to 30 subjects`."""
+    least, most = min(numbers), max(numbers)
+    return _count(most, noun) if least == most else f"{least} to {_count(most, noun)}"
 
 
 def verdicts(table: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
@@ -140,7 +255,7 @@ def _highest(table: pd.DataFrame, column: Column, label: str) -> list[Check]:
 
 
 def _name(column: Column) -> str:
-    return f"{column.name} ({column.encoder})"
+    return show.plain(f"{column.name} ({column.encoder})")
 
 
 def _list(names: list[str]) -> str:

@@ -2,58 +2,78 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from benchmark.atomic import write_bytes, write_text
+from reports import format as show
+from reports.cells import Table
 from reports.costs import cost_table, cost_text, settings_table
-from reports.figures import fidelity_alignment, panels, png, svg
-from reports.page import Contents, html
-from reports.ranks import critical_difference, headline_ranks
+from reports.fact_tables import costs_in_cells
+from reports.figures import png, svg
+from reports.leads import leads
+from reports.page.build import Findings, html
+from reports.page.drawings import draw
+from reports.page.gallery import gallery
+from reports.page.material import Material
+from reports.page.thumbnails import embedded, thumbnails
+from reports.score_tables import prompt_tables, subject_tables
 from reports.tables import differences, summary, wide
 from reports.text import comparison_text, differences_text, markdown
-
-if TYPE_CHECKING:
-    from benchmark.store import Run
+from reports.verdicts import cautions, control_checks, verdict, verdicts
 
 
-def write_report(run: Run, folder: Path) -> Path:
-    """All files of a run's report, into `folder`; returns the path of index.html."""
-    results, costs = run.results(), run.costs()
+def write_report(
+    material: Material, folder: Path, embed: bool = False, refresh_seconds: int | None = None
+) -> Path:
+    """All files of a report, into `folder`; returns the path of index.html, written last."""
+    results, costs = material.results, material.costs
     table = summary(results) if len(results) else pd.DataFrame()
-    figure = fidelity_alignment(table) if len(table) and panels(table) else None
-    scatter = {}
-    if figure is not None:
-        scatter = {"light": svg(figure), "dark": svg(fidelity_alignment(table, dark=True))}
-        write_bytes(folder / "fidelity-alignment.svg", scatter["light"])
-        write_bytes(folder / "fidelity-alignment.png", png(figure))
-    ranked = headline_ranks(results, table) if len(table) else []
-    ranks = {}
-    if ranked:
-        figure = critical_difference(ranked)
-        ranks = {"light": svg(figure), "dark": svg(critical_difference(ranked, dark=True))}
-        write_bytes(folder / "ranks.svg", ranks["light"])
-        write_bytes(folder / "ranks.png", png(figure))
-    contents = Contents(
-        summary=table,
-        differences=differences(results, table) if len(results) else pd.DataFrame(),
-        costs=cost_table(costs) if len(costs) else pd.DataFrame(),
-        settings=settings_table(run.cell_info()),
-        scatter=scatter,
-        ranks=ranks,
-    )
+    compared = differences(results, table) if len(results) else pd.DataFrame()
+    measured = cost_table(costs) if len(costs) else pd.DataFrame()
+    settings = settings_table(material.cells)
+    texts = differences_text(compared)
+    prices = cost_text(measured) if len(measured) else pd.DataFrame()
     if len(table):
         _frame(folder / "comparison", wide(table), comparison_text(table))
-    if len(contents.differences):
-        _frame(folder / "differences", contents.differences, differences_text(contents.differences))
-    if len(contents.costs):
-        _frame(folder / "costs", contents.costs, cost_text(contents.costs))
-    write_text(folder / "settings.csv", contents.settings.to_csv(index=False))
+    if len(compared):
+        _frame(folder / "differences", compared, texts)
+    if len(measured):
+        _frame(folder / "costs", measured, prices)
+    write_text(folder / "settings.csv", settings.to_csv(index=False))
+    drawings = draw(results, table, costs, material.losses)
+    for stem, figure in drawings.files.items():
+        write_bytes(folder / f"{stem}.svg", svg(figure))
+        write_bytes(folder / f"{stem}.png", png(figure))
+    findings = Findings(
+        summary=table,
+        said=(verdict(results, table) or ()) if len(table) else (),
+        details=tuple(verdicts(table, compared)) if len(table) else (),
+        cautions=tuple(cautions(table)) if len(table) else (),
+        checks=tuple(control_checks(table)) if len(table) else (),
+        differences=texts,
+        costs=prices,
+        cost_numbers=measured.rename(columns={"label": "method"}),
+        settings=settings.fillna(show.MISSING),
+        tables=_score_tables(results, table),
+        cost_table=costs_in_cells(costs) if len(costs) else None,
+        leads=leads(results, table) if len(table) else {},
+        drawings=drawings,
+    )
+    make = embedded if embed else partial(thumbnails, report=folder)
+    shown = gallery(material, table, make, all_of_them=not embed)
     index = folder / "index.html"
-    write_text(index, html(run, contents))
+    write_text(index, html(material, findings, shown, refresh_seconds))
     return index
+
+
+def _score_tables(results: pd.DataFrame, table: pd.DataFrame) -> tuple[Table, ...]:
+    """Scores by subject and by prompt."""
+    if table.empty:
+        return ()
+    return (*subject_tables(results, table), *prompt_tables(results, table))
 
 
 def _frame(stem: Path, numbers: pd.DataFrame, words: pd.DataFrame) -> None:

@@ -106,7 +106,7 @@ def test_every_stage_is_measured_and_the_steps_are_kept(small: Small, tmp_path: 
     page = (Path(__file__).parents[2] / "docs" / "measuring.md").read_text(encoding="utf-8")
     assert not [measure for _, measure in costs if f"`{measure}`" not in page]
     kept = folder.losses()
-    assert len(kept["loss"]) == len(kept["step_seconds"]) == 2
+    assert len(kept["losses"]) == len(kept["step_seconds"]) == 2
     assert costs["train", "first_step_seconds"] == kept["step_seconds"][0]
     assert costs["train", "step_seconds_median"] == kept["step_seconds"][1]
     assert costs["train", "steady_steps"] == 1
@@ -118,7 +118,7 @@ def test_every_stage_is_measured_and_the_steps_are_kept(small: Small, tmp_path: 
 
 
 def test_a_cell_without_training_has_no_losses(tmp_path: Path) -> None:
-    assert cell_folder(tmp_path, "no-such-cell").losses() == {"loss": [], "step_seconds": []}
+    assert cell_folder(tmp_path, "no-such-cell").losses() == {"losses": [], "step_seconds": []}
 
 
 def test_a_done_cell_is_left_alone(small: Small, tmp_path: Path, trainings: list[str]) -> None:

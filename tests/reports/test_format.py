@@ -33,6 +33,15 @@ from reports import format as show
         (show.size(999_800), "1 MB"),
         (show.count(256), "256"),
         (show.count(865_910_000), "866M"),
+        (show.count(3.21e12), "3.21T"),
+        (show.estimate(0.123456), "0.1235"),
+        (show.brackets(-0.0001, 0.5), "[0.000, 0.500]"),
+        (show.brackets(0.00012345, 2e7, "estimate"), "[0.0001234, 2e+07]"),
+        (show.of_unit(-0.0312, "difference"), "-0.031"),
+        (show.of_unit(0.25, "share"), "25%"),
+        (show.of_unit(0.0312, "p"), "0.031"),
+        (show.of_unit(1500, "B"), "1.5 kB"),
+        (show.of_unit(1500, "count"), "1.5k"),
     ],
 )
 def test_texts(text, expected):
@@ -49,3 +58,21 @@ def test_missing_is_a_dash_and_never_zero(write):
 def test_without_an_interval_the_value_stands_alone():
     assert show.interval(math.nan, math.nan) == ""
     assert show.with_interval(0.5, math.nan, math.nan) == "0.500"
+    assert show.brackets(math.nan, math.nan) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("two\nlines\tand\x00more", "two lines and more"),
+        ("a\u2028b\u2029c", "a b c"),
+        ("\u202egpj\u202c.\u2066exe\u2069", "gpj.exe"),
+        ("\u05d0\u05d1 dog", "\u05d0\u05d1 dog"),
+        ("x" * 80, "x" * 80),
+        ("x" * 81, "x" * 79 + "\N{HORIZONTAL ELLIPSIS}"),
+        (None, "None"),
+    ],
+)
+def test_texts_of_others_become_one_short_line(text, expected):
+    assert show.plain(text) == expected
+    assert show.plain("y" * 999, limit=None) == "y" * 999

@@ -16,8 +16,8 @@ def printed(results, width=80):
 
 
 def test_markdown_escapes_what_would_break_a_row():
-    frame = pd.DataFrame({"a": ["x|y"], "b": ["two\nlines"]})
-    assert markdown(frame) == "| a | b |\n| :--- | ---: |\n| x\\|y | two lines |\n"
+    frame = pd.DataFrame({"a": ["x|y"], "b": ["two\nlines <b>"]})
+    assert markdown(frame) == "| a | b |\n| :--- | ---: |\n| x\\|y | two lines \\<b> |\n"
 
 
 def test_best_is_bold_and_missing_is_a_dash(results):

@@ -4,7 +4,20 @@ import pandas as pd
 import pytest
 
 from reports import verdicts
+from reports.naming import Naming
 from reports.tables import differences, summary
+from tests.reports.studies import alignment, scores
+
+EIGHT = [0.5, 0.6, 0.4, 0.5, 0.7, 0.3, 0.6, 0.5]
+
+
+def ahead(by, values=EIGHT):
+    return [value + by for value in values]
+
+
+def said(*parts, naming=None):
+    results = pd.concat(parts, ignore_index=True)
+    return verdicts.verdict(results, summary(results), *([naming] if naming else []))
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +130,105 @@ def test_a_metric_that_ranks_wrongly_says_so_where_it_is_shown(table):
     assert "cannot tell variety from error" in said
     without = table[table["metric"] != "diversity"]
     assert not any(one.startswith("Diversity") for one in verdicts.cautions(without))
+
+
+RULE = (
+    "paired by subject: 95% interval without 0, and p below 0.05 after Holm's correction for "
+    "2 comparisons"
+)
+
+
+def test_verdict_of_a_clear_win():
+    """Every subject differs by the same, so the intervals are points, and p is 2 x 2/256."""
+    fidelity = scores({"textboost": ahead(0.1), "dreambooth": EIGHT, "base": ahead(-0.2)})
+    aligned = alignment({"textboost": ahead(0.05), "dreambooth": EIGHT})
+    assert said(fidelity, aligned) == (
+        "textboost has the best mean of 2 methods in all 2 headline scores: by 0.100 [0.100 to "
+        "0.100] over dreambooth in fidelity unseen (toy-clip) and by 0.050 [0.050 to 0.050] over "
+        "dreambooth in alignment (toy-clip) (8 subjects).",
+        f"The best method is told apart from every other in 2 of 2 headline scores ({RULE}).",
+    )
+
+
+def test_verdict_of_a_tie():
+    """Four subjects above and four below: nobody is told apart."""
+    close = [v + d for v, d in zip(EIGHT, [0.03, -0.02] * 4, strict=True)]
+    first, second = said(scores({"a": close, "b": EIGHT}))
+    assert first.startswith(
+        "a has the best mean of 2 methods in the one headline score: by 0.005 [-0.0"
+    )
+    assert second == (
+        "The best method is not told apart from every other in the one headline score ("
+        + RULE.replace("2 comparisons", "1 comparison")
+        + "); in fidelity unseen (toy-clip) a is not told apart from b."
+    )
+
+
+def test_verdict_of_a_mixed_study():
+    fidelity = scores({"a": ahead(0.1), "b": EIGHT})
+    aligned = alignment({"a": EIGHT, "b": ahead(0.2)})
+    first, second = said(fidelity, aligned)
+    assert first == (
+        "No one of 2 methods has the best mean in all 2 headline scores: a leads by 0.100 [0.100 "
+        "to 0.100] over b in fidelity unseen (toy-clip) and b leads by 0.200 [0.200 to 0.200] over "
+        "a in alignment (toy-clip) (8 subjects)."
+    )
+    assert "2 of 2 headline scores" in second
+
+
+def test_verdict_of_methods_that_are_level():
+    first, second = said(scores({"a": EIGHT, "b": EIGHT}))
+    assert first == (
+        "No one of 2 methods has the best mean in the one headline score: a and b are level at "
+        "0.512 in fidelity unseen (toy-clip) (8 subjects)."
+    )
+    assert "is not told apart from b" in second
+
+
+@pytest.mark.parametrize(
+    ("subjects", "span", "second"),
+    [
+        (
+            3,
+            "",
+            "3 subjects cannot tell this from chance: an interval needs 5 subjects, a p-value "
+            "needs 6.",
+        ),
+        (5, " [0.100 to 0.100]", "5 subjects cannot tell this from chance: a p-value needs 6."),
+    ],
+)
+def test_verdict_of_too_few_subjects(subjects, span, second):
+    study = {"a": ahead(0.1)[:subjects], "b": EIGHT[:subjects]}
+    assert said(scores(study)) == (
+        f"a has the best mean of 2 methods in the one headline score: by 0.100{span} over b in "
+        f"fidelity unseen (toy-clip) ({subjects} subjects).",
+        second,
+    )
+
+
+def test_verdict_names_who_is_left_out_and_counts_what_it_does_not_list():
+    study = {name: ahead(by / 100) for by, name in enumerate("fedcba")}
+    study["a"] = [v + d for v, d in zip(study["b"], [0.2, -0.18] * 4, strict=True)]
+    study["late"] = [*EIGHT[:7], None]
+    _, second = said(scores(study))
+    assert "a is not told apart from b, c, d and 2 more; left out for want of subjects" in second
+    assert second.endswith(": late.")
+
+
+def test_verdict_counts_the_scores_it_does_not_list():
+    study = {"a": ahead(0.1), "b": EIGHT}
+    first, _ = said(*(scores(study, encoder=name) for name in "vwxyz"))
+    assert "in all 5 headline scores" in first
+    assert first.endswith("over b in fidelity unseen (x) and in 2 more scores (8 subjects).")
+
+
+def test_verdict_calls_methods_as_the_reader_does_and_cuts_long_names():
+    study = scores({"textboost": ahead(0.1), "x" * 10_000: EIGHT}, encoder="e" * 10_000)
+    first, _ = said(study, naming=Naming({"textboost": "Text\nBoost"}))
+    assert first.startswith("Text Boost has the best mean")
+    assert f"over {'x' * 79}… in fidelity unseen (eee" in first
+    assert len(first) < 400
+
+
+def test_no_verdict_without_two_methods_on_the_same_subjects():
+    assert said(scores({"a": EIGHT, "base": EIGHT})) is None

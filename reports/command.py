@@ -1,0 +1,114 @@
+"""What `tbbench report` does, and how a run shows its outcome."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+import reports
+from benchmark.collect import collect
+from benchmark.commands.report import BlindStudy, Request
+from benchmark.errors import UserError
+from reports.ab_study.page import write_study
+from reports.compare_runs import compare_with
+from reports.export import write_tables
+from reports.frames import losses_along_training
+from reports.naming import load_naming
+from reports.page.material import Material, material_of
+from reports.paper import write_paper
+from reports.study import Study, open_study
+from reports.text import rich_comparison
+from reports.watch import watch
+from reports.write import write_report
+
+
+def show(path: Path, console: Console, fresh: bool) -> None:
+    """Prints a run's comparison table and the path of its page, written anew where `fresh`."""
+    study = open_study([path])
+    page = study.report_folder / "index.html"
+    if fresh or not page.is_file():
+        page = reports.render(study)
+    console.print(rich_comparison(study.results()))
+    _tell(console, "report", page)
+
+
+def write(request: Request, console: Console) -> None:
+    """Does what is asked for. UserError for what cannot be reported so."""
+    if request.out is not None and (request.out / "config.toml").is_file():
+        raise UserError(f"{request.out} is a run's folder; give --out another one")
+    if request.watch:
+        _watch(request, console)
+        return
+    study = open_study(request.runs)
+    if request.study is not None:
+        _blind_study(request.study, study, request.out, console)
+        return
+    if len(study.parts) == 1:
+        collect(study.parts[0].run)
+    folder = request.out or study.report_folder
+    material = material_of(study)
+    # Whatever may be refused comes first: a mistake leaves nothing behind.
+    changes = None if request.base is None else compare_with(study, request.base)
+    written = _tables(request, study, material, folder)
+    if changes is not None:
+        changes.write(folder)
+        material = replace(material, changes=changes.page_table())
+    page = write_report(material, folder, request.embed)
+    console.print(rich_comparison(material.results))
+    for warning in study.warnings:
+        console.print(warning, markup=False, highlight=False)
+    if changes is not None:
+        changes.show(console)
+    for path in written:
+        _tell(console, "written", path)
+    _tell(console, "report", page)
+
+
+def _blind_study(asked: BlindStudy, study: Study, out: Path | None, console: Console) -> None:
+    beside = study.path if len(study.parts) == 1 else study.report_folder
+    written = write_study(study, asked, out or beside / "blind-study")
+    pairs = "1 pair" if written.pairs == 1 else f"{written.pairs} pairs"
+    short = f", of {asked.pairs} asked for: there are no more" * (written.pairs < asked.pairs)
+    console.print(f"{pairs} on {asked.question}{short}", markup=False, highlight=False)
+    _tell(console, "for the raters", written.page)
+    _tell(console, "keep to yourself", written.key)
+
+
+def _tables(request: Request, study: Study, material: Material, folder: Path) -> list[Path]:
+    """The tables of --format beside the page, and those and the figures of --paper."""
+    naming = None if request.naming is None else load_naming(request.naming)
+    about = (material.results, material.costs, material.cells, material.claims or None)
+    written = []
+    if request.formats:
+        written += write_tables(*about, folder, request.formats, request.columns, naming)
+    if request.paper is not None:
+        losses = losses_along_training(material.cells, [part.run for part in study.parts])
+        written += write_paper(*about, request.paper, request.columns, naming, losses)
+    return written
+
+
+def _watch(request: Request, console: Console) -> None:
+    """Follows one run; says where its page is as soon as it is there."""
+    told: list[Path] = []
+    if request.beside is not None:
+        # A run in the background may have Ctrl-C ignored; its live page must hear it all the same.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def page(study: Study, refresh: int | None) -> Path:
+        folder = request.out or study.report_folder
+        made = reports.render(study, folder, embed=request.embed, refresh_seconds=refresh)
+        if not told:
+            _tell(console, "live page, until the run is done or Ctrl-C", made)
+        told.append(made)
+        return made
+
+    last = watch(request.runs[0], page, request.beside)
+    if last is not None:
+        _tell(console, "report", last)
+
+
+def _tell(console: Console, what: str, path: Path) -> None:
+    console.print(f"{what}: {path}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,113 @@
+"""Tables of what was spent, set and claimed, as typed cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from reports import format as show
+from reports.cells import LONG_TEXT, NOTHING, TEXT, Cell, Head, Table, made, text
+from reports.cost_figures import COSTS, cost_cells, cost_head
+from reports.costs import settings_table
+from reports.naming import PLAIN, Naming
+from reports.tables import CONTROLS, labels
+
+IN_COST_TABLE = (
+    *("train_seconds", "step_seconds", "steps", "flops_per_step", "peak_memory"),
+    *("peak_memory_predicted", "checkpoint", "parameters"),
+)
+
+
+def costs_in_cells(costs: pd.DataFrame, naming: Naming = PLAIN) -> Table:
+    """Methods by costs; what was measured and what was predicted stand side by side."""
+    labelled = costs.assign(label=labels(costs))
+    rows_of = labelled.drop_duplicates("label")[["label", "method"]]
+    rows_of = naming.applied(rows_of.assign(own=rows_of["label"]))
+    cells = labelled.drop_duplicates(["label", "subject", "train_seed"])["label"].value_counts()
+    figures = [COSTS[name] for name in IN_COST_TABLE]
+    found = [cost_cells(costs, figure) for figure in figures]
+    rows = [
+        [
+            text(row["label"]),
+            Cell(float(cells[row["own"]]), "count"),
+            *(column.get(row["own"], NOTHING) for column in found),
+        ]
+        for row in rows_of.to_dict("records")
+    ]
+    heads = [Head(("method",), TEXT), Head(("cells",))]
+    heads += [cost_head(costs, figure) for figure in figures]
+    methods = int((~rows_of["method"].isin(CONTROLS)).sum())
+    rules = (methods,) if 0 < methods < len(rows) else ()
+    notes = (
+        "Times are means over cells, peaks the highest of all cells.",
+        "Predicted and analytic figures were worked out, all others measured or counted; a dash "
+        "stands where a method has no such stage or nothing was predicted.",
+    )
+    return made("cost", "What each method cost.", heads, rows, rules, notes)
+
+
+def settings_in_cells(cells_info: Sequence[Mapping[str, Any]], naming: Naming = PLAIN) -> Table:
+    """Hyperparameters side by side: a row per setting, a column per method."""
+    frame = settings_table(cells_info)
+    columns = sorted(frame.columns[1:], key=naming.place)
+    rows = [
+        [text(row["setting"]), *(text(row[column]) for column in columns)]
+        for row in frame.to_dict("records")
+    ]
+    heads = [Head(("setting",), TEXT)]
+    heads += [Head((show.plain(naming.name(str(column))),), TEXT) for column in columns]
+    return made("settings", "Hyperparameters of every method.", heads, rows)
+
+
+def claims_in_cells(verdicts: Sequence[Mapping[str, Any]]) -> Table:
+    """Claims and what became of them, from the records of a run's verdicts.json."""
+    rows = [
+        [
+            text(verdict.get("id")),
+            text(verdict.get("sentence")),
+            text(_words(verdict.get("claims"))),
+            text(verdict.get("verdict")),
+            Cell(
+                _number(verdict.get("estimate")),
+                "estimate",
+                _number(verdict.get("low")),
+                _number(verdict.get("high")),
+                absent=show.NOT_MEASURED,
+            ),
+            Cell(_number(verdict.get("n")), "count"),
+            text(_words(verdict.get("bound"))),
+            text(_words(verdict.get("source"))),
+            text(verdict.get("kind")),
+        ]
+        for verdict in verdicts
+    ]
+    heads = [
+        Head(("id",), TEXT),
+        Head(("sentence",), LONG_TEXT),
+        Head(("claimed",), LONG_TEXT),
+        Head(("verdict",), TEXT),
+        Head(("estimate",)),
+        Head(("n",)),
+        Head(("bound",), TEXT),
+        Head(("source",), LONG_TEXT),
+        Head(("kind",), TEXT),
+    ]
+    return made("claims", "Claims, and what the measurements say of them.", heads, rows)
+
+
+def _number(value: object) -> float:
+    """A figure of a record; NaN for none, and for what is no figure."""
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if known else math.nan  # type: ignore[arg-type]
+
+
+def _words(value: object) -> object:
+    """A record's entry as one text: a number briefly, lists with commas."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_words(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(str(_words(item)) for item in value)
+    return f"{value:.4g}" if isinstance(value, float) else value

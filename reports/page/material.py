@@ -1,0 +1,99 @@
+"""What a page is about, as plain data: one run, or several that were merged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from benchmark.atomic import read_json
+from reports.frames import losses_along_training
+
+if TYPE_CHECKING:
+    from benchmark.store import Run
+    from reports.study import Study
+
+PhotosOf = Callable[[str], Mapping[str, Sequence[Path]]]
+ImageOf = Callable[[str, str, int], Path]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One run behind a page."""
+
+    name: str
+    environment: Mapping[str, Any]
+    configuration: str
+    """Its config.toml."""
+    versions: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a page shows. Merged runs give one of these too.
+
+    `results` and `cells` name a method by the same values in `reports.tables.IDENTITY`, so that a
+    picture finds its scores.
+    """
+
+    title: str
+    notes: tuple[str, ...]
+    """What must be read before any number, such as that the toy world is no paper's world."""
+    warnings: tuple[str, ...]
+    results: pd.DataFrame
+    """One row per image x metric x encoder (x reference), as in results.parquet."""
+    costs: pd.DataFrame
+    """One row per cell x stage x measure, as in costs.parquet."""
+    cells: tuple[Mapping[str, Any], ...]
+    """One record per planned cell, as `benchmark.store.Run.cell_info` gives them."""
+    image: ImageOf
+    """(key of a cell, prompt id, seed) -> the picture's file, which may be missing."""
+    photos: PhotosOf
+    """Subject -> files of its photos: `seen`, trained on, and `unseen`, held out."""
+    sources: tuple[Source, ...]
+    claims: tuple[Mapping[str, Any], ...] = ()
+    """Records of verdicts.json, as `tbbench verify --json` prints them."""
+    losses: pd.DataFrame | None = None
+    """Losses along training, as `reports.frames.losses_along_training` gives them."""
+    changes: pd.DataFrame | None = None
+    """A table of texts: what changed against another run."""
+
+
+def material_of(run: Run | Study) -> Material:
+    """The page's view of one run, or of several that were merged."""
+    several = getattr(run, "parts", ())
+    runs = [(part.name, part.run) for part in several] or [(run.config.name, run)]
+    note = run.about.get("backbone_note")
+    cells = tuple(run.cell_info())
+    return Material(
+        title=str(run.about.get("title") or run.config.title),
+        notes=(f"Backbone: {note}",) if note else (),
+        warnings=tuple(str(warning) for warning in run.about.get("warnings") or ()),
+        results=run.results(),
+        costs=run.costs(),
+        cells=cells,
+        image=run.image,
+        photos=run.photos,
+        sources=tuple(_source(name, part) for name, part in runs),
+        claims=tuple(claim for _, part in runs for claim in read_claims(part.path)),
+        losses=losses_along_training(cells, [part for _, part in runs]),
+    )
+
+
+def _source(name: str, run: Run) -> Source:
+    return Source(
+        name=name,
+        environment=run.environment,
+        configuration=(run.path / "config.toml").read_text(encoding="utf-8"),
+        versions=run.about.get("versions") or {},
+    )
+
+
+def read_claims(run: Path) -> tuple[Mapping[str, Any], ...]:
+    """The records of a run's verdicts.json; none where it is missing or holds no list."""
+    content = read_json(run / "verdicts.json")
+    found = content if isinstance(content, list) else []
+    return tuple(record for record in found if isinstance(record, dict) and "id" in record)

@@ -1,0 +1,264 @@
+"""What one report is about: a run, or several that are merged by method.
+
+A study is read once and does not change while the report is made, also when a run goes on: its
+tables are built in memory from the cells that are done, and nothing in a run's folder is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.atomic import digest
+from benchmark.collect import frames, states
+from benchmark.config import RunConfig
+from benchmark.errors import UserError
+from benchmark.plan import Cell
+from benchmark.store import Run
+from reports.comparable import check_comparable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MACHINE = ("processor", "device", "threads_per_cell", "cells_at_a_time")
+"""Fields of environment.json that costs depend on, beside the names of the GPUs."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One run of a study, as it was when it was read."""
+
+    name: str
+    """How the study calls the run: its folder's name, no two alike."""
+    run: Run
+    tables: dict[str, pd.DataFrame]
+    """`results`, `costs` and `cells`, without cells that an earlier part has."""
+    states: dict[str, dict[str, Any]]
+    """Of the same cells, by key."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that a report shows. Offers what `Run` does, for one run or several."""
+
+    parts: tuple[Part, ...]
+    apart: frozenset[tuple[str, str]]
+    """(method, preset) that runs have in common by name alone: labels say which run."""
+    repeated: int
+    """Cells that several runs have, counted once."""
+
+    @property
+    def title(self) -> str:
+        titles = [str(part.run.about.get("title") or part.run.config.title) for part in self.parts]
+        return " + ".join(dict.fromkeys(titles))
+
+    @property
+    def note(self) -> str:
+        """What the backbone is, in a sentence; empty when nothing is to be said."""
+        notes = [str(part.run.about.get("backbone_note") or "") for part in self.parts]
+        return " ".join(dict.fromkeys(note for note in notes if note))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What readers must know of the runs and of how they were merged."""
+        several = len(self.parts) > 1
+        found = [
+            f"{part.name}: {warning}" if several else str(warning)
+            for part in self.parts
+            for warning in part.run.about.get("warnings") or []
+        ]
+        if self.repeated:
+            cells = "1 cell is" if self.repeated == 1 else f"{self.repeated} cells are"
+            found.append(f"{cells} in several of these runs and counted once.")
+        for method, preset in sorted(self.apart):
+            found.append(
+                f"{method} ({preset}) differs between these runs in its settings, its code or the "
+                "machine it was measured on, or is there twice: it is shown once per run."
+            )
+        return found
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """run.json's content for the whole study."""
+        versions = [(part.name, part.run.about.get("versions") or {}) for part in self.parts]
+        return {
+            "title": self.title,
+            "backbone_note": self.note,
+            "warnings": self.warnings,
+            "versions": dict(versions) if len(versions) > 1 else versions[0][1],
+        }
+
+    @property
+    def path(self) -> Path:
+        """The first run's folder."""
+        return self.parts[0].run.path
+
+    @property
+    def report_folder(self) -> Path:
+        """Where the report goes by default: `report/` in the run, beside the first of several."""
+        if len(self.parts) == 1:
+            return self.path / "report"
+        names = "-".join(re.sub(r"[^A-Za-z0-9._-]+", "-", part.name) for part in self.parts)
+        return self.path.parent / f"report-{names[:80]}"
+
+    @property
+    def config(self) -> RunConfig:
+        """The first run's configuration; the others' stand in `configurations`."""
+        return self.parts[0].run.config
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """environment.json; of several runs, one under each run's name."""
+        if len(self.parts) == 1:
+            return self.parts[0].run.environment
+        return {part.name: part.run.environment for part in self.parts}
+
+    @property
+    def configurations(self) -> list[tuple[str, str]]:
+        """(run's name, its config.toml as it lies there)."""
+        return [
+            (part.name, (part.run.path / "config.toml").read_text(encoding="utf-8"))
+            for part in self.parts
+        ]
+
+    def results(self) -> pd.DataFrame:
+        """One row per image x metric x encoder (x reference), of all runs."""
+        return self._merged("results")
+
+    def costs(self) -> pd.DataFrame:
+        """One row per cell x stage x measure, of all runs."""
+        return self._merged("costs")
+
+    def cells(self) -> pd.DataFrame:
+        """One row per planned cell, of all runs."""
+        return self._merged("cells")
+
+    def cell_info(self) -> list[dict[str, Any]]:
+        """Per planned cell: its identity, key, state, and `run`, the name of its run."""
+        return [
+            {"key": cell.key, **cell.to_json(), "protocol": cell.protocol, "run": part.name}
+            | part.states[cell.key]
+            | {"preset": self._preset(cell.method, cell.preset, part)}
+            for part in self.parts
+            for cell in part.run.planned
+            if cell.key in part.states
+        ]
+
+    def image(self, cell_key: str, prompt_id: str, seed: int) -> Path:
+        """Where the picture of this prompt and seed lies."""
+        return self._holders[cell_key].image(cell_key, prompt_id, seed)
+
+    def photos(self, subject: str) -> dict[str, list[Path]]:
+        """Thumbnails of the subject's photos, "seen" (trained on) and "unseen" (held out)."""
+        found: dict[str, list[Path]] = {"seen": [], "unseen": []}
+        for part in self.parts:
+            found = part.run.photos(subject)
+            if any(found.values()):
+                break
+        return found
+
+    @cached_property
+    def _holders(self) -> dict[str, Run]:
+        return {key: part.run for part in self.parts for key in part.states}
+
+    def _merged(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        if len(self.parts) == 1:
+            return self.parts[0].tables[name]
+        tables = []
+        for part in self.parts:
+            table = part.tables[name]
+            pairs = zip(table["method"], table["preset"], strict=True)
+            named = [self._preset(method, preset, part) for method, preset in pairs]
+            tables.append(table.assign(preset=pd.Series(named, index=table.index, dtype="str")))
+        return pd.concat(tables, ignore_index=True)
+
+    def _preset(self, method: str, preset: str, part: Part) -> str:
+        """The preset, with the run's name where readers could not tell the runs apart."""
+        return f"{preset}, run {part.name}" if (method, preset) in self.apart else preset
+
+
+def open_study(paths: Sequence[Path]) -> Study:
+    """The study of the runs in these folders. UserError for what is no run, is named twice, or
+    cannot be compared with the first."""
+    for place, path in enumerate(paths):
+        if path.resolve() in [other.resolve() for other in paths[:place]]:
+            raise UserError(f"{path} is named twice; name each run once")
+    return merge([Run.open(path) for path in paths])
+
+
+def merge(runs: Sequence[Run]) -> Study:
+    """The study of runs; UserError for runs that cannot be compared."""
+    check_comparable([(str(run.path), run.planned) for run in runs])
+    found = [states(run) for run in runs]
+    holder: dict[str, int] = {}
+    for place, known in enumerate(found):
+        for key, state in known.items():
+            # The same key is the same cell; the first run that has it done is as good as any.
+            if key not in holder or (
+                state["status"] == "done" and found[holder[key]][key]["status"] != "done"
+            ):
+                holder[key] = place
+    parts = []
+    for place, (name, run) in enumerate(zip(_names(runs), runs, strict=True)):
+        kept = {key: state for key, state in found[place].items() if holder[key] == place}
+        parts.append(Part(name=name, run=run, tables=frames(run, kept), states=kept))
+    repeated = sum(map(len, found)) - len(holder)
+    return Study(parts=tuple(parts), apart=_apart(parts), repeated=repeated)
+
+
+def machine(environment: dict[str, Any]) -> tuple[object, ...]:
+    """What costs depend on: processor, device, threads and cells at a time, and the GPUs."""
+    gpus = environment.get("gpus") or []
+    return *(environment.get(name) for name in MACHINE), *(gpu.get("name") for gpu in gpus)
+
+
+def _apart(parts: Sequence[Part]) -> frozenset[tuple[str, str]]:
+    """(method, preset) of several runs that are not one and the same treatment.
+
+    They are when settings, code, precision, prior pictures and captions agree, the costs come from
+    the same kind of machine, and no subject was learned twice with the same training seed.
+    """
+    treatments: dict[tuple[str, str], dict[str, set[str]]] = {}
+    learned: dict[tuple[str, str], list[tuple[str, int]]] = {}
+    for part in parts:
+        for cell in part.run.planned:
+            if cell.key not in part.states:
+                continue
+            named = (cell.method, cell.preset)
+            treatment = digest([_treatment(cell), machine(part.run.environment)], 16)
+            treatments.setdefault(named, {}).setdefault(part.name, set()).add(treatment)
+            learned.setdefault(named, []).append((cell.subject, cell.train_seed))
+    return frozenset(
+        named
+        for named, by_run in treatments.items()
+        if len(by_run) > 1
+        and (
+            len(set().union(*by_run.values())) > 1 or len(set(learned[named])) < len(learned[named])
+        )
+    )
+
+
+def _treatment(cell: Cell) -> list[Any]:
+    return [
+        dict(cell.settings),
+        cell.code_version,
+        dict(cell.compute),
+        dict(cell.prior),
+        cell.captions,
+    ]
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """The folders' names, with as much of what is above them as it takes to tell them apart."""
+    paths = [run.path.resolve() for run in runs]
+    for depth in range(1, max(len(path.parts) for path in paths) + 1):
+        names = ["/".join(path.parts[-depth:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]

@@ -1,0 +1,147 @@
+"""A study of full size: 6 methods, 30 subjects, 25 prompts, 4 seeds, pictures of 512 px."""
+
+import os
+import resource
+import time
+from contextlib import suppress
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+from PIL import Image
+
+from benchmark.metrics.evidence import scores
+from reports.page.material import Material, Source
+from reports.write import write_report
+from tests.reports.made_up import cell
+
+METHODS = (
+    *("textboost", "textboost-v2", "dreambooth"),
+    *("dreambooth-lora", "textual-inversion", "custom-diffusion"),
+)
+SUBJECTS = tuple(f"subject_{number:02d}" for number in range(30))
+PROMPTS = {f"prompt-{number:02d}": f"a {{subject}} in place {number}" for number in range(25)}
+SEEDS = (0, 1, 2, 3)
+PICTURES = len(METHODS) * len(SUBJECTS) * len(PROMPTS) * len(SEEDS)
+COLUMNS = (("fidelity", "dino-vits16", "unseen"), ("fidelity", "dino-vits16", "seen"))
+COLUMNS += (("fidelity", "clip-vit-b-32", "unseen"), ("alignment", "clip-vit-b-32", None))
+
+
+def study(folder):
+    """The study as plain data; its pictures are 100 files under 18,000 names."""
+    random = np.random.default_rng(0)
+    (folder / "drawn").mkdir(parents=True)
+    for number in range(100):
+        colours = random.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        drawn = Image.fromarray(colours).resize((512, 512), Image.Resampling.BILINEAR)
+        drawn.save(folder / "drawn" / f"{number}.png", compress_level=1)
+    cells, results = [], []
+    place = 0
+    for subject in SUBJECTS:
+        for method in METHODS:
+            made = cell(method, subject, prompts=PROMPTS, seeds=list(SEEDS), preset="paper")
+            record = {"key": made.key, **made.to_json(), "protocol": made.protocol}
+            cells.append(record | {"status": "done", "attempts": 1})
+            (folder / made.key).mkdir()
+            for prompt in PROMPTS:
+                for seed in SEEDS:
+                    os.link(
+                        folder / "drawn" / f"{place % 100}.png",
+                        folder / made.key / f"{prompt}-{seed}.png",
+                    )
+                    place += 1
+            results += cell_results(made, random)
+    return Material(
+        title="A study of full size",
+        notes=(),
+        warnings=(),
+        results=pd.concat(results, ignore_index=True),
+        costs=pd.DataFrame(),
+        cells=tuple(cells),
+        image=lambda key, prompt, seed: folder / key / f"{prompt}-{seed}.png",
+        photos=lambda subject: {"seen": [folder / "drawn" / "0.png"], "unseen": []},
+        sources=(Source("full", {"cores": 2}, 'name = "full"\n', {}),),
+    )
+
+
+def cell_results(made, random):
+    """Scores of a cell, by column, with the identity that `collect` gives them."""
+    about = [
+        {"prompt_id": prompt, "prompt": text.replace("{subject}", "dog"), "seed": seed}
+        for prompt, text in PROMPTS.items()
+        for seed in SEEDS
+    ]
+    identity = {
+        name: getattr(made, name)
+        for name in ("method", "preset", "backbone", "dataset", "split", "subject", "train_seed")
+    }
+    skill = 0.5 + 0.03 * METHODS.index(made.method)
+    return [
+        scores(
+            {
+                **row,
+                "metric": metric,
+                "reference": reference,
+                "value": random.normal(skill, 0.05),
+                "image": f"cells/{made.key}/images/{row['prompt_id']}-{row['seed']}.png",
+            }
+            for row in about
+        ).assign(encoder=encoder, protocol=made.protocol, **identity)
+        for metric, encoder, reference in COLUMNS
+    ]
+
+
+def renderer_memory(page):
+    """Resident bytes of the process that shows the page, code it shares with others included."""
+    processes = page.context.browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
+    resident = []
+    for process in processes["processInfo"]:
+        if process["type"] == "renderer":
+            with suppress(psutil.NoSuchProcess):
+                resident.append(psutil.Process(process["id"]).memory_info().rss)
+    return max(resident)
+
+
+@pytest.mark.long
+def test_a_full_study_is_small_and_scrolls_in_little_memory(tmp_path, visit):
+    material = study(tmp_path / "study")
+    assert PICTURES == 18_000
+    seconds = []
+    for _ in range(2):
+        begun = time.perf_counter()
+        index = write_report(material, tmp_path / "report")
+        seconds.append(time.perf_counter() - begun)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    size = index.stat().st_size
+    print(f"\nfirst {seconds[0]:.0f} s, again {seconds[1]:.0f} s, {size / 1e6:.2f} MB HTML")
+    print(f"peak RSS {peak:.0f} MB, without the two processes that make thumbnails")
+    assert size < 5_000_000
+    assert peak < 1500
+    # A hundred pictures under 18,000 names, and the index of what was made from what.
+    assert len(list((tmp_path / "report" / "thumbnails").iterdir())) == 101
+
+    with visit(index) as page:
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("Performance.enable")
+        page.get_by_text("18000 of 18000 pictures").wait_for()
+        ready = page.evaluate("performance.getEntriesByType('navigation')[0].domInteractive")
+        print(f"usable after {ready:.0f} ms")
+        page.locator("#wall").scroll_into_view_if_needed()
+        most, memory = 0, 0
+        height = page.evaluate("document.documentElement.scrollHeight")
+        # Down the whole wall in steps, and back to the middle.
+        for part in (*np.linspace(0.05, 0.95, 60), 0.5):
+            page.evaluate(f"scrollTo(0, {part * height})")
+            page.wait_for_timeout(50)
+            most = max(most, page.locator(".card").count())
+            memory = max(memory, renderer_memory(page))
+        page.locator(".card").first.wait_for()
+        found = {m["name"]: m["value"] for m in devtools.send("Performance.getMetrics")["metrics"]}
+        print(f"at most {most} cards, {found['JSHeapUsedSize'] / 1e6:.0f} MB of JavaScript")
+        print(f"{memory / 1e6:.0f} MB resident in the page's process")
+        assert 0 < most < 1000
+        assert memory < 300e6
+        page.get_by_label("Order", exact=True).select_option(index=1)
+        page.get_by_label("Seed", exact=True).select_option(label="2")
+        page.get_by_text("4500 of 18000 pictures").wait_for()

@@ -1,0 +1,90 @@
+"""Tables of costs, settings and claims."""
+
+from reports.fact_tables import (
+    claims_in_cells,
+    costs_in_cells,
+    settings_in_cells,
+)
+from reports.format import MISSING
+from reports.naming import Naming
+from tests.reports.studies import costs
+
+ROWS = [
+    ("base", "s0", "generate", "wall_seconds", 1.0, "measured"),
+    ("a", "s0", "train", "wall_seconds", 10.0, "measured"),
+    ("a", "s1", "train", "wall_seconds", 20.0, "measured"),
+    ("a", "s0", "train", "peak_rss_bytes", 2e9, "measured"),
+    ("a", "s0", "train", "peak_live_bytes", 1.5e9, "predicted"),
+    ("a", "s0", "train", "flops_per_step", 3.2e12, "analytic"),
+    ("b", "s0", "train", "wall_seconds", 5.0, "measured"),
+]
+VERDICT = {
+    "id": "memory",
+    "sentence": "TextBoost needs less memory than DreamBooth.",
+    "claims": {"ratio": 0.5},
+    "verdict": "supported",
+    "estimate": 0.41,
+    "low": 0.38,
+    "high": 0.44,
+    "n": 30,
+    "bound": "below 1",
+    "source": "arXiv:2409.08248",
+    "evidence": "costs.parquet",
+    "kind": "measured",
+}
+
+
+def texts(table):
+    titles = [head.title for head in table.heads]
+    return [dict(zip(titles, [cell.number for cell in row], strict=True)) for row in table.rows()]
+
+
+def test_measured_and_predicted_memory_stand_side_by_side():
+    first, second, control = texts(costs_in_cells(costs(ROWS), Naming({"b": "B"})))
+    assert (first["method"], second["method"], control["method"]) == ("B", "a", "base")
+    assert second["cells"] == "2"
+    assert second["training"] == "15 s"
+    assert second["peak memory in training (process, RSS)"] == "2 GB"
+    assert second["peak memory (predicted)"] == "1.5 GB"
+    assert second["FLOPs per step (analytic)"] == "3.2T"
+    assert first["peak memory in training (process, RSS)"] == "not measured"
+    assert first["peak memory (predicted)"] == MISSING
+    assert control["training"] == MISSING
+
+
+def test_a_line_parts_methods_from_controls():
+    assert costs_in_cells(costs(ROWS)).rules == (2,)
+    assert costs_in_cells(costs(ROWS[:1])).rules == ()
+
+
+def test_settings_stand_in_the_readers_order():
+    shared = {"backbone": "toy", "dataset": "d", "split": "n1", "protocol": "p", "preset": "toy"}
+    cells = [
+        shared | {"method": "a", "settings": {"steps": 120, "rank": 4}},
+        shared | {"method": "b", "settings": {"steps": 80}},
+    ]
+    rows = texts(settings_in_cells(cells, Naming({"b": "Bee"})))
+    assert rows == [
+        {"setting": "preset", "Bee": "toy", "a": "toy"},
+        {"setting": "steps", "Bee": "80", "a": "120"},
+        {"setting": "rank", "Bee": MISSING, "a": "4"},
+    ]
+    assert list(rows[0]) == ["setting", "Bee", "a"]
+
+
+def test_claims_carry_their_verdict_interval_and_source():
+    table = claims_in_cells([VERDICT])
+    (row,) = texts(table)
+    assert row["claimed"] == "ratio 0.5"
+    assert row["verdict"] == "supported"
+    assert row["n"] == "30"
+    assert row["source"] == "arXiv:2409.08248"
+    estimate = table.rows()[0][4]
+    assert (estimate.number, estimate.interval) == ("0.41", "[0.38, 0.44]")
+
+
+def test_a_claim_that_was_not_measured_says_so_and_shows_no_number():
+    unknown = {"id": "x", "verdict": "not tested", "estimate": None, "low": None, "n": None}
+    (row,) = texts(claims_in_cells([unknown]))
+    assert row["estimate"] == "not measured"
+    assert row["n"] == row["sentence"] == MISSING

@@ -1,0 +1,191 @@
+"""Several runs in one report: what is merged, what is told apart, and what is refused."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from benchmark.collect import collect
+from benchmark.errors import UserError
+from benchmark.store import Run
+from reports.comparable import check_comparable
+from reports.study import merge, open_study
+from tests.reports.made_up import cell, make_run
+
+FASTER = {"settings": {"steps": 60, "learning_rate": 5e-4}}
+
+
+def made(folder, *cells, **environment):
+    run = make_run(folder, list(cells))
+    (folder / "environment.json").write_text(json.dumps({"processor": "one", **environment}))
+    return Run.open(run.path)
+
+
+def methods(frame):
+    return sorted(set(zip(frame["method"], frame["preset"], strict=True)))
+
+
+def test_a_study_of_one_run_is_the_run_and_writes_nothing_into_it(tmp_path):
+    run = made(tmp_path / "a", cell("base", "dog_a"), cell("textboost", "dog_a"))
+    before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
+    study = open_study([run.path])
+    assert study.results().equals(run.results())
+    assert study.costs().equals(run.costs())
+    assert study.cells().equals(run.cells())
+    info = [{name: v for name, v in one.items() if name != "run"} for one in study.cell_info()]
+    assert info == run.cell_info()
+    assert study.report_folder == run.path / "report"
+    assert {path: path.stat().st_mtime_ns for path in run.path.rglob("*")} == before
+
+
+def test_a_cell_that_finished_after_the_last_collect_is_in_the_study(tmp_path):
+    cells = [cell("base", "dog_a"), cell("textboost", "dog_a")]
+    run = make_run(tmp_path / "a", cells)
+    run.folder(cells[1].key).fail(cells[1], "OutOfMemoryError", "3 GB")
+    collect(run)
+    run.folder(cells[1].key).finish(cells[1])
+    assert set(run.results()["method"]) == {"base"}
+    assert set(merge([run]).results()["method"]) == {"base", "textboost"}
+
+
+def test_other_methods_and_subjects_of_several_runs_stand_in_one_table(tmp_path):
+    one = made(tmp_path / "a", cell("base", "dog_a"), cell("textboost", "dog_a"))
+    two = made(
+        tmp_path / "b",
+        cell("base", "dog_a"),
+        cell("dreambooth", "dog_a"),
+        cell("textboost", "cat_c"),
+    )
+    study = merge([one, two])
+    assert methods(study.results()) == [
+        ("base", "paper"),
+        ("dreambooth", "toy"),
+        ("textboost", "toy"),
+    ]
+    # `base` on dog_a is the same cell in both: it counts once.
+    assert study.repeated == 1
+    assert "1 cell is in several of these runs and counted once." in study.warnings
+    alone = len(one.results()) + len(two.results())
+    again = int((one.results()["method"] == "base").sum())
+    assert len(study.results()) == alone - again
+    assert len(study.cells()) == len(study.cell_info()) == 4
+    for info in study.cell_info():
+        assert study.image(info["key"], "on-the-beach", 1).is_file()
+    assert [path.name for path in study.photos("cat_c")["seen"]] == ["seen-00.png"]
+    assert study.report_folder == tmp_path / "report-a-b"
+    assert [name for name, _ in study.configurations] == ["a", "b"]
+
+
+def test_the_run_that_has_the_cell_done_gives_it(tmp_path):
+    lost = cell("textboost", "dog_a")
+    one = make_run(tmp_path / "a", [lost], failed={("textboost", "dog_a")})
+    two = make_run(tmp_path / "b", [lost])
+    study = merge([one, two])
+    assert study.image(lost.key, "on-the-beach", 1).is_relative_to(two.path)
+    assert [info["status"] for info in study.cell_info()] == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("change", "machine"),
+    [
+        (FASTER, "one"),
+        ({"code_version": "other"}, "one"),
+        ({"compute": {"precision": "bf16"}}, "one"),
+        ({"metrics": {"fidelity": "f"}}, "one"),  # the same training, scored otherwise: twice there
+        ({"subject": "cat_c"}, "another"),
+    ],
+)
+def test_the_same_name_for_another_treatment_says_which_run(tmp_path, change, machine):
+    one = made(tmp_path / "a", cell("textboost", "dog_a"))
+    changed = cell(**({"method": "textboost", "subject": "dog_a"} | change))
+    two = made(tmp_path / "b", changed, processor=machine)
+    study = merge([one, two])
+    expected = [("textboost", "toy, run a"), ("textboost", "toy, run b")]
+    assert methods(study.results()) == methods(study.costs()) == methods(study.cells()) == expected
+    assert {info["preset"] for info in study.cell_info()} == {"toy, run a", "toy, run b"}
+    assert any("textboost (toy) differs between these runs" in said for said in study.warnings)
+
+
+def test_more_subjects_of_the_same_treatment_on_the_same_machine_are_one_method(tmp_path):
+    one = made(tmp_path / "a", cell("textboost", "dog_a"))
+    two = made(tmp_path / "b", cell("textboost", "cat_c"), cell("textboost", "dog_a", train_seed=1))
+    study = merge([one, two])
+    assert methods(study.results()) == [("textboost", "toy")]
+    assert study.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"dataset": "dreambench"}, "data set is 'toyworld' in A and 'dreambench' in B"),
+        ({"split": "n3"}, "split is 'n1' in A and 'n3' in B"),
+        ({"backbone": "sd15"}, "backbone is 'toy' in A and 'sd15' in B"),
+        ({"backbone_revision": "ff"}, "backbone revision is '0123456789ab' in A and 'ff' in B"),
+        ({"resolution": 512}, "resolution is '64' in A and '512' in B"),
+        ({"protocol_name": "strict"}, "protocol is 'none' in A and 'strict' in B"),
+        ({"sampler": "ddim"}, "sampler is 'dpm++' in A and 'ddim' in B"),
+        ({"steps": 50}, "steps is '25' in A and '50' in B"),
+        ({"guidance_scale": 5.0}, "guidance scale is '7.5' in A and '5.0' in B"),
+        ({"seeds": [0, 1, 2]}, "generation seeds is '(0, 1)' in A and '(0, 1, 2)' in B"),
+        ({"outcome_version": 1}, "version of the harness's outcomes is '2' in A and '1' in B"),
+        (
+            {"prompts": {"in-the-jungle": "a {subject} in the jungle"}},
+            "prompts of live subjects, 'on-the-beach' is 'a {subject} on the beach' in A and "
+            "missing in B",
+        ),
+        ({"seen": {"00.png": "z"}}, "training photos of dog_a, '00.png' is 'a' in A and 'z' in B"),
+        ({"unseen": {"01.png": "b"}}, "held-out photos of dog_a, '02.png' is 'c' in A and missing"),
+        (
+            {"metrics": {"fidelity": "new"}},
+            "version of metric 'fidelity' is 'f' in A and 'new' in B",
+        ),
+        (
+            {"image_encoders": {"efficientnet-lite0": "other"}},
+            "revision of encoder 'efficientnet-lite0' is 'e' in A and 'other' in B",
+        ),
+        (
+            {"text_encoders": {"toy-clip": "other"}, "image_encoders": {}},
+            "revision of encoder 'toy-clip' is 'e' in A and 'other' in B",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_with_both_values(change, said):
+    one, two = cell("textboost", "dog_a"), cell("dreambooth", "dog_a", **change)
+    with pytest.raises(UserError) as refused:
+        check_comparable([("A", [one]), ("B", [two])])
+    message = str(refused.value)
+    assert message.startswith(f"A and B cannot be compared: {said}")
+    assert message.endswith("; report them apart")
+    assert "\n" not in message
+    check_comparable([("A", [one]), ("B", [replace(one, method="dreambooth")])])
+
+
+def test_other_subjects_photos_count_where_a_metric_looks_at_them():
+    one, two = (cell("textboost", "dog_a", others={"dog_b/00.png": sha}) for sha in "ab")
+    with pytest.raises(UserError, match=r"photos of other subjects, 'dog_b/00.png' is 'a' in A"):
+        check_comparable([("A", [one]), ("B", [two])])
+    check_comparable([("A", [one]), ("B", [replace(two, others={})])])
+
+
+def test_fewer_metrics_and_encoders_are_no_reason_to_refuse():
+    whole = cell("textboost", "dog_a")
+    part = replace(whole, metrics={"fidelity": "f"}, text_encoders={}, image_encoders={})
+    check_comparable([("A", [whole]), ("B", [part])])
+
+
+def test_a_third_run_is_compared_too_and_none_is_named_twice(tmp_path):
+    one = made(tmp_path / "a", cell("textboost", "dog_a"))
+    two = made(tmp_path / "b", cell("dreambooth", "dog_a"))
+    three = made(tmp_path / "c", cell("base", "dog_a", split="n3"))
+    with pytest.raises(UserError, match=r"a and .*c cannot be compared: split is 'n1'"):
+        merge([one, two, three])
+    with pytest.raises(UserError, match="is named twice"):
+        open_study([tmp_path / "a", tmp_path / "b", tmp_path / "b" / ".." / "a"])
+
+
+def test_runs_of_one_folder_name_are_called_by_what_is_above_them(tmp_path):
+    one = made(tmp_path / "x" / "run", cell("textboost", "dog_a"))
+    two = made(tmp_path / "y" / "run", cell("textboost", "dog_a", **FASTER))
+    study = merge([one, two])
+    assert [part.name for part in study.parts] == ["x/run", "y/run"]
+    assert study.report_folder == tmp_path / "x" / "report-x-run-y-run"
