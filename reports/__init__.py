@@ -26,5 +26,5 @@ def render(
     from reports.page.material import material_of
     from reports.write import write_report
 
-    folder = out or getattr(run, "report_folder", run.path / "report")
+    folder = out or Path(getattr(run, "report_folder", run.path / "report"))
     return write_report(material_of(run), folder, embed, refresh_seconds)

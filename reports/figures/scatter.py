@@ -90,7 +90,7 @@ def fidelity_alignment(
                 _ellipses(axis, subject_scores, x, y, marks)
         for axis in list(figure.axes)[len(pairs) :]:
             axis.remove()
-        legend_below(figure, drawn)
+        legend_below(figure, drawn, 2 * across)
     return figure
 
 

@@ -14,10 +14,10 @@ from reports.figures import mark
 from reports.page.material import Material
 from reports.page.thumbnails import Thumbnail
 from reports.tables import (
-    COLUMN,
     CONTROLS,
     IDENTITY,
     YARDSTICKS,
+    belongs,
     columns,
     headline,
     labels,
@@ -207,16 +207,10 @@ def _scores(
     found.sort(key=lambda column: first.index(column) if column in first else len(first))
     keys = [*IDENTITY, *PICTURE]
     wanted = pd.MultiIndex.from_frame(_as_text(frame, keys))
-    rows_of = {
-        tuple(None if pd.isna(part) else part for part in key): rows
-        for key, rows in scored.assign(**_as_text(scored, keys)).groupby(COLUMN, dropna=False)
-    }
+    scored = scored.assign(**_as_text(scored, keys))
     values, names = [], []
     for column in found:
-        rows = rows_of.get((column.metric, column.encoder, column.reference))
-        if rows is None:
-            continue
-        here = rows.groupby(keys)["value"].mean().reindex(wanted)
+        here = scored[belongs(scored, column)].groupby(keys)["value"].mean().reindex(wanted)
         if here.notna().any():
             values.append([None if pd.isna(v) else round(float(v), 4) for v in here])
             names.append({"name": column.title, "better": column.better})

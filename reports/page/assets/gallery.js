@@ -28,7 +28,8 @@ const gallery = pictures && (() => {
     made.dataset.at = picture.at;
     const line = (text, quiet) => made.append(element("span", {
       className: quiet ? "line quiet" : "line", title: shorten(text, 500),
-    }, element("bdi", { textContent: shorten(text, 90) })));
+      textContent: shorten(text, 90),
+    }));
     line(pictures.name(picture), false);
     const scores = [...first];
     const wanted = Number(state.order.split(" ")[1]);

@@ -95,7 +95,7 @@ def test_hostile_texts_run_nothing_and_load_nothing(index, visit):
         assert page.locator("img[onerror], [onmouseover], img[src='x']").count() == 0
         assert page.locator("h1").inner_text().startswith(SCRIPT)
         assert page.get_by_text("68 of 68 pictures").is_visible()
-        page.locator("#wall").scroll_into_view_if_needed()
+        page.locator("#found").scroll_into_view_if_needed()
         page.locator(".card").nth(2).click()
         page.get_by_role("button", name="Slider").click()
         page.get_by_role("button", name="Close").click()
@@ -107,7 +107,7 @@ def test_long_names_widen_neither_page_nor_phone(index, visit):
         with visit(index, width=width) as page:
             assert page.evaluate("document.documentElement.scrollWidth") == width
             assert page.locator("h1").bounding_box()["height"] < 600
-            page.locator("#wall").scroll_into_view_if_needed()
+            page.locator("#found").scroll_into_view_if_needed()
             page.locator(".card").first.click()
             widths = page.locator("dialog").evaluate("d => [d.scrollWidth, d.clientWidth]")
             assert widths[0] <= widths[1]

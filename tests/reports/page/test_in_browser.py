@@ -43,7 +43,7 @@ def chip(page, name):
 
 def cards(page, count):
     """Alternative texts of the first cards, once they are there."""
-    page.locator("#wall").scroll_into_view_if_needed()
+    page.locator("#found").scroll_into_view_if_needed()
     page.locator("#wall .card").nth(count - 1).wait_for()
     return page.locator("#wall .card img").evaluate_all("all => all.map(image => image.alt)")
 
