@@ -71,6 +71,25 @@ def test_every_block_has_fresh_processes_and_takes_the_trees_in_turn(tree, log):
     assert len({line[5] for line in units}) == BLOCKS
 
 
+def test_either_tree_starts_first_in_turn(tmp_path, monkeypatch):
+    started = []
+
+    class Recorder:
+        def __init__(self, tree, scratch, hash_seed):
+            self.tree = tree
+            started.append(tree.name)
+
+        def end(self):
+            started.append("end")
+
+    monkeypatch.setattr(rounds, "Worker", Recorder)
+    trees = [tmp_path / "base", tmp_path / "code"]
+    for number in range(2):
+        with rounds.workers(trees, number) as made:
+            assert [worker.tree for worker in made] == trees
+    assert started == ["base", "code", "end", "end", "code", "base", "end", "end"]
+
+
 def test_only_what_is_undecided_is_measured_on(tree):
     trees = [
         tree("base", plain(1)),
