@@ -62,10 +62,10 @@ def test_every_block_has_fresh_processes_and_takes_the_trees_in_turn(tree, log):
     units = [line for line in lines if line[2] == "unit"]
     assert len(units) == 2 * 2 * BLOCKS * UNITS
     sides = [line[0] for line in units]
-    for place in range(0, len(sides), 2):
-        assert sides[place] != sides[place + 1]
-    firsts = sides[: 2 * UNITS : 2]
-    assert firsts.count("base") == firsts.count("code") == UNITS // 2
+    for block in range(2 * BLOCKS):  # of each case
+        mine = sides[block * 2 * UNITS : (block + 1) * 2 * UNITS]
+        first = "code" if block // 2 % 2 else "base"
+        assert mine == [first, "base" if first == "code" else "code"] * UNITS
     # One thread; both trees of a block have the same hash seed, other blocks another one.
     assert {line[4] for line in lines} == {"1"}
     assert len({line[5] for line in units}) == BLOCKS
