@@ -91,7 +91,7 @@ def _predict(question: Question, settings: Any) -> Prediction:
         question.settings,
         question.precision,
     )
-    vae = next(name for name, dtype in DTYPES.items() if dtype == pipe.vae.dtype)
+    vae = next(name for name, dtype in DTYPES.items() if dtype == seen.vae_dtype)
     return Prediction(
         method=question.method,
         preset=question.preset,

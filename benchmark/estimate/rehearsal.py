@@ -41,7 +41,8 @@ class Rehearsal:
 
     flops: by component, "vae", "text_encoder", "unet" and "other". peak_split: bytes of weights,
     gradients, optimizer and activations (with temporaries and data) at the instant of the peak.
-    pictures: how many a step shows. seconds: of a step, meaningful on real tensors alone.
+    pictures: how many a step shows. vae_dtype: the VAE's while training; SDXL's is taken to
+    float32. seconds: of a step, meaningful on real tensors alone.
     """
 
     trainable_parameters: int
@@ -50,6 +51,7 @@ class Rehearsal:
     peak_phase: str
     peak_split: Mapping[str, int]
     pictures: int
+    vae_dtype: torch.dtype
     seconds: float
 
 
@@ -106,6 +108,7 @@ def rehearse(
         peak_phase=watch.live.peak_phase,
         peak_split=split | dict(watch.live.peak_split),
         pictures=watch.pictures,
+        vae_dtype=watch.vae_dtype,
         seconds=result.step_seconds[1],
     )
 
@@ -117,6 +120,7 @@ class _Watch:
         self.live: LiveBytes | None = None
         self.flops: FlopsByComponent | None = None
         self.pictures = 0
+        self.vae_dtype = pipe.vae.dtype
         self._pipe = pipe
         self._granularity = granularity
         self._networks = [pipe.vae, pipe.unet, *(encoder for _, encoder in text_encoders(pipe))]
@@ -127,6 +131,7 @@ class _Watch:
         """So many steps are done: put away what watched the last one, take what the next needs."""
         self.end()
         if done == 1:
+            self.vae_dtype = self._pipe.vae.dtype
             self.live = LiveBytes(self._granularity)
             self._see_what_stays(self.live)
             self._step.enter_context(self.live)

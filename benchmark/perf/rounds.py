@@ -1,7 +1,7 @@
 """Measuring: one tree or two, in turn, in fresh processes.
 
 A *block* is one fresh process per tree, each of which does every case; a case's units run in turn,
-first one tree's, then the other's, and the order changes from one to the next. What slows the
+first one tree's, then the other's; which begins changes from block to block. What slows the
 machine for a while slows both. What belongs to one process (where its memory lies, how its hash
 tables fell out) stays the same within a block and changes between blocks, so that only several
 blocks tell it from a change of the code.
@@ -110,15 +110,18 @@ class Worker:
 
 @contextmanager
 def workers(trees: Sequence[Path], hash_seed: int) -> Iterator[list[Worker]]:
-    """A fresh process per tree; all start at once."""
+    """A fresh process per tree, in the trees' order; all start at once.
+
+    Which tree's process starts first changes with the seed: on a busy machine the first one tends
+    to keep a core that is a few percent slower or faster, in every case.
+    """
     with ExitStack() as stack:
-        made = []
-        for tree in trees:
+        made: dict[Path, Worker] = {}
+        for tree in reversed(trees) if hash_seed % 2 else trees:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tbbench-")))
-            worker = Worker(tree, scratch, hash_seed)
-            stack.callback(worker.end)
-            made.append(worker)
-        yield made
+            made[tree] = Worker(tree, scratch, hash_seed)
+            stack.callback(made[tree].end)
+        yield [made[tree] for tree in trees]
 
 
 def measure(
@@ -179,12 +182,12 @@ def _time(
 
 
 def _units(made: Sequence[Worker], case: Measured, number: int) -> None:
+    """Strictly in turn, so that before every unit the other tree's had the caches: with a change
+    of order from pair to pair, half of the units would follow on one of their own and be faster."""
     seconds: list[list[float]] = [[] for _ in made]
-    for unit in range(UNITS):
-        order = list(range(len(made)))
-        if (unit + number) % 2:
-            order.reverse()
-        for side in order:
+    order = range(len(made))
+    for _ in range(UNITS):
+        for side in reversed(order) if number % 2 else order:
             made[side].ask("unit")
             answer = made[side].hear()
             if "error" in answer:

@@ -42,7 +42,7 @@ STUDY = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("method", "preset"), STUDY)
 def test_the_studys_table(method, preset):
     for backbone, (parameters, fp32, fp16) in STUDY[method, preset].items():

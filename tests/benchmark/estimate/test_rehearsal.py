@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from torch._subclasses import FakeTensorMode
 
+from benchmark.estimate.cuda_rules import cuda_autocast
 from benchmark.estimate.made_up import made_up_task
 from benchmark.estimate.question import with_batch
 from benchmark.estimate.rehearsal import NothingToWatchError, rehearse
@@ -12,6 +14,7 @@ from benchmark.estimate.weightless import converting, faking, fill, pipeline_of_
 from methods import get_method, method_names
 from methods.interface import Compute, Method
 from tests.methods.support import settings as tiny_settings
+from tests.methods.tiny_xl import build_tiny_xl
 from tests.tiny import RESOLUTION, open_tiny_pipeline
 from textboost.compute import TrainResult
 
@@ -81,6 +84,20 @@ def test_cached_latents_leave_out_the_vae_alone(tiny_backbone):
 def test_a_frozen_text_encoder_is_read_once(tiny_backbone):
     assert seen("dreambooth", tiny_backbone, real=False).flops["text_encoder"] == 0
     assert seen("textboost", tiny_backbone, real=False).flops["text_encoder"] > 0
+
+
+def test_sdxls_vae_is_in_float32_in_half_precision_too(tiny_backbone, tmp_path):
+    tiny = open_tiny_pipeline(tiny_backbone)
+    folder = build_tiny_xl(tiny, tiny_backbone / "tokenizer", tmp_path / "xl")
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    empty = faking(mode)
+    pipe = fill(pipeline_of_shapes(str(folder)), "fp16", empty)
+    given = made_up_task(RESOLUTION, Compute(precision="fp16"))
+    settings, _ = with_batch(tiny_settings("textual-inversion"), 1)
+    with converting(empty), cuda_autocast():
+        found = rehearse(get_method("textual-inversion"), pipe, given, settings, fake=mode)
+    assert found.vae_dtype == torch.float32
+    assert found.flops["text_encoder"] > 0
 
 
 class Aside(Method):

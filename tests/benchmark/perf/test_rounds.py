@@ -62,13 +62,32 @@ def test_every_block_has_fresh_processes_and_takes_the_trees_in_turn(tree, log):
     units = [line for line in lines if line[2] == "unit"]
     assert len(units) == 2 * 2 * BLOCKS * UNITS
     sides = [line[0] for line in units]
-    for place in range(0, len(sides), 2):
-        assert sides[place] != sides[place + 1]
-    firsts = sides[: 2 * UNITS : 2]
-    assert firsts.count("base") == firsts.count("code") == UNITS // 2
+    for block in range(2 * BLOCKS):  # of each case
+        mine = sides[block * 2 * UNITS : (block + 1) * 2 * UNITS]
+        first = "code" if block // 2 % 2 else "base"
+        assert mine == [first, "base" if first == "code" else "code"] * UNITS
     # One thread; both trees of a block have the same hash seed, other blocks another one.
     assert {line[4] for line in lines} == {"1"}
     assert len({line[5] for line in units}) == BLOCKS
+
+
+def test_either_tree_starts_first_in_turn(tmp_path, monkeypatch):
+    started = []
+
+    class Recorder:
+        def __init__(self, tree, scratch, hash_seed):
+            self.tree = tree
+            started.append(tree.name)
+
+        def end(self):
+            started.append("end")
+
+    monkeypatch.setattr(rounds, "Worker", Recorder)
+    trees = [tmp_path / "base", tmp_path / "code"]
+    for number in range(2):
+        with rounds.workers(trees, number) as made:
+            assert [worker.tree for worker in made] == trees
+    assert started == ["base", "code", "end", "end", "code", "base", "end", "end"]
 
 
 def test_only_what_is_undecided_is_measured_on(tree):
