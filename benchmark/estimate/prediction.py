@@ -60,6 +60,7 @@ def _predict(question: Question, settings: Any) -> Prediction:
         attention=question.attention,
         optimizer=question.optimizer,
         gradient_checkpointing=question.checkpointing,
+        accumulation=question.accumulation,
     )
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     empty = faking(mode)

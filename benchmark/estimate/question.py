@@ -32,9 +32,10 @@ class Question:
 
     batch: pictures that a step shows, class pictures of prior preservation among them, which take
     half; None: as many as the preset says. resolution: side of the pictures in pixels; None: what
-    the backbone was made for. checkpointing: of the UNet's activations. cached_latents: no picture
-    goes through the VAE in a step, as when all of them come again unchanged; otherwise all do.
-    settings: single fields of the preset, changed.
+    the backbone was made for. checkpointing: of the UNet's activations. accumulation: in how many
+    parts a step's pictures go through the networks. cached_latents: no picture goes through the
+    VAE in a step, as when all of them come again unchanged; otherwise all do. settings: single
+    fields of the preset, changed.
     Raises UserError for a value that is none of those known.
     """
 
@@ -47,6 +48,7 @@ class Question:
     attention: str = "sdpa"
     optimizer: str = "fused"
     checkpointing: bool = False
+    accumulation: int = 1
     cached_latents: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -61,6 +63,8 @@ class Question:
                 raise UserError(unknown(name, value, known))
         if self.batch is not None and self.batch < 1:
             raise UserError(f"batch {self.batch}: expected 1 or more")
+        if self.accumulation < 1:
+            raise UserError(f"accumulation {self.accumulation}: expected 1 or more")
         if self.resolution is not None and (self.resolution < 8 or self.resolution % 8):
             raise UserError(f"resolution {self.resolution}: expected a multiple of 8")
 

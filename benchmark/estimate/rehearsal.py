@@ -107,7 +107,7 @@ def rehearse(
         peak_bytes=watch.live.peak,
         peak_phase=watch.live.peak_phase,
         peak_split=split | dict(watch.live.peak_split),
-        pictures=watch.pictures,
+        pictures=max(result.step_pictures),
         vae_dtype=watch.vae_dtype,
         seconds=result.step_seconds[1],
     )
@@ -119,7 +119,6 @@ class _Watch:
     def __init__(self, pipe: Any, granularity: int) -> None:
         self.live: LiveBytes | None = None
         self.flops: FlopsByComponent | None = None
-        self.pictures = 0
         self.vae_dtype = pipe.vae.dtype
         self._pipe = pipe
         self._granularity = granularity
@@ -181,14 +180,13 @@ class _Watch:
             self._optimizer = optimizer
             self._set("optimizer")
 
-        def seen(unet: nn.Module, args: tuple[Any, ...], kwargs: Any) -> None:
+        def seen(unet: nn.Module, args: tuple[Any, ...]) -> None:
             self._set("forward")
-            self.pictures = max(self.pictures, len(args[0]))
 
         vae, unet = self._pipe.vae, self._pipe.unet
         hooks = [
             register_optimizer_step_pre_hook(stepping),
-            unet.register_forward_pre_hook(seen, with_kwargs=True),
+            unet.register_forward_pre_hook(seen),
         ]
         encode, backward = vae.encode, torch.autograd.backward
         try:
