@@ -63,7 +63,8 @@ class Lead:
 def leads(results: pd.DataFrame, table: pd.DataFrame) -> dict[Column, Lead]:
     """The lead in every column where something can be won; `table` is the summary of `results`.
 
-    Of methods with equal means the first one of the table stands for the best.
+    Of methods with equal means the first one of the table stands for the best. A method that
+    shares no subject with the best is no rival of it.
     """
     scored = as_published(results)
     scored = scored[~scored["metric"].isin(list(YARDSTICKS))]
@@ -74,6 +75,7 @@ def leads(results: pd.DataFrame, table: pd.DataFrame) -> dict[Column, Lead]:
         column: _compared(scored[belongs(scored, column)], table, column, label)
         for column, label in first.items()
     }
+    first = {column: label for column, label in first.items() if len(compared[column])}
     made: dict[Column, Lead] = {}
     for family in ([c for c in first if c in headline], [c for c in first if c not in headline]):
         if not family:

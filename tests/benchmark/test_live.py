@@ -29,29 +29,36 @@ def until(there, what):
         time.sleep(0.02)
 
 
-def test_it_has_the_lowest_priority_and_ends_with_the_block(tmp_path):
+@pytest.fixture
+def children():
+    """Lists the child processes that have come since: earlier tests may have left helpers."""
+    before = set(psutil.Process().children())
+    return lambda: [child for child in psutil.Process().children() if child not in before]
+
+
+def test_it_has_the_lowest_priority_and_ends_with_the_block(tmp_path, children):
     run = make_run(tmp_path / "run", [cell("base", "dog_a")], pending={("base", "dog_a")})
     index = run.path / "report" / "index.html"
     console = Console(file=StringIO(), width=300)
-    children = []
+    started = []
 
     def work():
         with live_page(run.path, console):
-            children.extend(psutil.Process().children())
+            started.extend(children())
             until(lambda: index.is_file() and REFRESH in index.read_text(), "the first page")
-            assert [child.nice() for child in children] == [19]
+            assert [child.nice() for child in started] == [19]
             raise ValueError("the run's own trouble")
 
     with pytest.raises(ValueError, match="the run's own trouble"):
         work()
-    assert not children[0].is_running()
+    assert not started[0].is_running()
     assert console.file.getvalue() == f"live page: {index}\n"
 
 
-def test_its_own_failure_is_told_and_leaves_the_run_alone(tmp_path):
+def test_its_own_failure_is_told_and_leaves_the_run_alone(tmp_path, children):
     console = Console(file=StringIO(), width=300)
     with live_page(tmp_path / "nowhere", console):
-        (child,) = psutil.Process().children()
+        (child,) = children()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # its end, seen by nobody else
     said = console.file.getvalue().splitlines()
     assert said[1].startswith("the live page ended early: tbbench: ")

@@ -96,6 +96,11 @@ def test_one_method_leads_nothing():
     assert found(scores({"a": SIX, "base": SIX})) == {}
 
 
+def test_methods_without_a_common_subject_do_not_compete():
+    apart = {"a": [*SIX, *[None] * 6], "b": [*[None] * 6, *ahead(SIX, 0.1)]}
+    assert found(scores(apart)) == {}
+
+
 def test_a_difference_that_seeds_could_have_made_tells_nothing_apart():
     """Every subject differs by 0.05, so p is 2/64; its two seeds differ by +1.0 and -0.9."""
     noisy = [scores({"a": [v + by for v in SIX]}, seed=n) for n, by in enumerate([1.0, -0.9])]

@@ -232,3 +232,4 @@ def test_verdict_calls_methods_as_the_reader_does_and_cuts_long_names():
 
 def test_no_verdict_without_two_methods_on_the_same_subjects():
     assert said(scores({"a": EIGHT, "base": EIGHT})) is None
+    assert said(scores({"a": [0.5, None], "b": [None, 0.4]})) is None
