@@ -6,7 +6,7 @@ reads in the paper's order; this file has its numbers and where they come from.
 
 No gradient reaches a weight of the UNet, but it passes through the UNet on its way to the text
 encoder, so the UNet's activations are kept as in a fine-tuning of the UNet: at 512 px, fp16 and
-batch 8 on SD 1.5 about 6.3 GiB (predicted), against 2.6 GiB for all weights.
+batch 8 on SD 1.5 about 7.8 GiB (predicted), against 2.0 GiB for all weights.
 
 AdamW (betas 0.9 and 0.999, eps 1e-8, weight decay 1e-2) at a constant rate without warm-up,
 as in the authors' code (`textboost.loop.adamw`).

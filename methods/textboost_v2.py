@@ -5,7 +5,7 @@
 token read the pretrained encoder bit for bit, so nothing has to be preserved by a loss.
 
 The gradient passes through the whole UNet on its way to the text encoder: as for v1, the UNet's
-activations are kept, at 512 px, fp16 and batch 8 on SD 1.5 about 6.3 GiB (predicted).
+activations are kept, at 512 px, fp16 and batch 8 on SD 1.5 about 7.7 GiB (predicted).
 
 AdamW (betas 0.9 and 0.999, eps 1e-8, weight decay 1e-2) at a constant rate without warm-up,
 as in the authors' code (`textboost.loop.adamw`). The
