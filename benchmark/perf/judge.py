@@ -1,9 +1,10 @@
 """Has it become slower? From blocks of times to an interval and a verdict.
 
 Times are compared as logarithms of ratios. Of a block counts the median over its pairs, of several
-blocks the mean; the interval is a bootstrap over blocks and, inside each, over pairs, at 95% and
-widened for few blocks as in `benchmark.stats`. A regression is only what has its whole interval
-past the threshold. docs/perf-gate.md has the error rates that follow.
+blocks the mean; the interval is a bootstrap over blocks at 95%, widened for few of them as in
+`benchmark.stats`. Pairs are not drawn again inside a block: how they scatter is already in how the
+blocks' medians do. A regression is only what has its whole interval past the threshold.
+docs/perf-gate.md has the error rates that follow.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ THRESHOLD = 0.04
 UNPAIRED_THRESHOLD = 0.25
 """The same for two files measured at different times, between which the machine may change."""
 FEWEST_BLOCKS = 4
-DRAWS = 300
 RESAMPLES = 2_000
 
 REGRESSION, BETTER, SAME, UNCLEAR, NOT_JUDGED = (
@@ -50,48 +50,33 @@ class Interval:
 
 def paired(base: Times, new: Times) -> Interval:
     """The change between two trees measured in turn: block by block, pair by pair."""
-    blocks = [np.log(np.array(b)) - np.log(np.array(a)) for a, b in zip(base, new, strict=True)]
-    return interval(median_draws(blocks), float(np.mean([np.median(block) for block in blocks])))
+    pairs = zip(base, new, strict=True)
+    return interval(np.array([np.median(np.log(two) - np.log(one)) for one, two in pairs]))
 
 
 def unpaired(base: Times, new: Times) -> Interval:
     """The change between two files from different times: the blocks have nothing to do with one
     another. What the machine itself changed in between is not in the interval."""
-    sides = [[np.log(np.array(block)) for block in side] for side in (base, new)]
-    means = [float(np.mean([np.median(block) for block in side])) for side in sides]
-    drawn = [_resampled(median_draws(side), seed) for seed, side in enumerate(sides)]
-    return _limits(drawn[1] - drawn[0], means[1] - means[0], min(map(len, sides)))
+    one, two = (np.array([np.median(np.log(block)) for block in side]) for side in (base, new))
+    means = _resampled(two, 1) - _resampled(one, 0)
+    return _limits(means, float(two.mean() - one.mean()), min(len(one), len(two)))
 
 
-def median_draws(blocks: Sequence[Draws], seed: int = 0) -> Draws:
-    """[blocks, DRAWS] medians, the values of every block drawn with replacement."""
-    random = np.random.default_rng(seed)
-    return np.stack(
-        [
-            np.median(block[random.integers(0, len(block), (DRAWS, len(block)))], axis=1)
-            for block in blocks
-        ]
-    )
+def interval(blocks: Draws) -> Interval:
+    """From the change in every block, as logarithms of ratios."""
+    return _limits(_resampled(blocks, 0), float(blocks.mean()), len(blocks))
 
 
-def interval(draws: Draws, estimate: float) -> Interval:
-    """From the medians of every block and the estimate, both logarithms."""
-    return _limits(_resampled(draws, 0), estimate, len(draws))
-
-
-def _resampled(draws: Draws, seed: int) -> Draws:
-    """[RESAMPLES] means over blocks drawn with replacement, each with one of its medians."""
-    blocks, inner = draws.shape
-    means: Draws = draws.ravel()[_places(blocks, inner, seed)].mean(axis=1)
+def _resampled(blocks: Draws, seed: int) -> Draws:
+    """[RESAMPLES] means over blocks drawn with replacement."""
+    means: Draws = blocks[_places(len(blocks), seed)].mean(axis=1)
     return means
 
 
 @lru_cache(maxsize=64)
-def _places(blocks: int, inner: int, seed: int) -> NDArray[np.int64]:
-    """[RESAMPLES, blocks] of which medians each resample takes."""
-    random = np.random.default_rng(seed)
-    chosen = random.integers(0, blocks, (RESAMPLES, blocks))
-    return chosen * inner + random.integers(0, inner, (RESAMPLES, blocks))
+def _places(blocks: int, seed: int) -> NDArray[np.int64]:
+    """[RESAMPLES, blocks] of which blocks each resample takes."""
+    return np.random.default_rng(seed).integers(0, blocks, (RESAMPLES, blocks))
 
 
 def _limits(means: Draws, estimate: float, blocks: int) -> Interval:
