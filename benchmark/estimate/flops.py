@@ -7,15 +7,15 @@ optimizer's step for one, counts nothing; it is a fraction of a percent of a tra
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.autograd.graph import register_multi_grad_hook
-from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry, shape_wrapper
 
 OTHER = "other"
 """What is computed outside all components."""
@@ -38,28 +38,37 @@ def _attention_backward(
 
 
 # The CPU's fused attention has no formula in torch and would count nothing.
-_CPU_ATTENTION = {
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+FORMULAS: Mapping[Any, Callable[..., int]] = {
+    **flop_registry,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: shape_wrapper(_attention),
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: shape_wrapper(
+        _attention_backward
+    ),
 }
+"""Operation -> FLOPs of a call; each takes the call's arguments and what it made, `out_val`."""
 
 
-class FlopsByComponent:
+class FlopsByComponent(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """`with FlopsByComponent({"unet": [unet]}) as counted:` then `counted.flops`.
 
     flops: component -> FLOPs of its modules, forward and backward, recomputation for checkpointed
     activations included; "other" for the rest. components: name -> its modules, called as modules;
-    none may contain another one. A backward pass belongs to a component from the gradient of its
-    outputs on until that of its inputs is there.
+    none may contain another one.
+
+    Autograd numbers the nodes of its graph as the forward pass makes them. A node belongs to the
+    component in whose call it was made, and what is computed while it runs backward is that
+    component's. Nothing is held for that but numbers, so that no tensor lives longer.
     """
 
     def __init__(self, components: Mapping[str, Sequence[nn.Module]]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
         self.flops: dict[str, int] = dict.fromkeys([*components, OTHER], 0)
         self._components = components
-        self._counter: Any = FlopCounterMode(display=False, custom_mapping=_CPU_ATTENTION)
         self._hooks: list[Any] = []
         self._now = OTHER
-        self._charged = 0
+        # From which number on nodes are whose, ascending.
+        self._starts: list[int] = []
+        self._owners: list[str] = []
 
     @property
     def total(self) -> int:
@@ -67,44 +76,53 @@ class FlopsByComponent:
         return sum(self.flops.values())
 
     def __enter__(self) -> FlopsByComponent:
+        self._become(OTHER)
         for name, modules in self._components.items():
             for module in modules:
-                enter, leave = partial(self._enter, name), partial(self._leave, name)
+                enter, leave = partial(self._enter, name), self._leave
                 self._hooks += [
-                    module.register_forward_pre_hook(enter, with_kwargs=True),
-                    module.register_forward_hook(leave, with_kwargs=True),
+                    module.register_forward_pre_hook(enter),
+                    module.register_forward_hook(leave),
                 ]
-        self._counter.__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._charge(OTHER)
-        self._counter.__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
         for hook in self._hooks:
             hook.remove()
 
-    def _enter(self, name: str, module: nn.Module, args: Any, kwargs: Any) -> None:
-        self._charge(name)
-        if given := _differentiable((args, kwargs)):
-            ended = register_multi_grad_hook(given, lambda _: self._end(name))
-            self._hooks.append(ended)
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        made = func(*args, **kwargs)
+        formula = FORMULAS.get(getattr(func, "overloadpacket", None))
+        if formula is not None:
+            self.flops[self._owner()] += formula(*args, **kwargs, out_val=made)
+        return made
 
-    def _leave(self, name: str, module: nn.Module, args: Any, kwargs: Any, made: Any) -> None:
-        self._charge(OTHER)
-        if made := _differentiable(made):
-            begun = register_multi_grad_hook(made, lambda _: self._charge(name), mode="any")
-            self._hooks.append(begun)
+    def _owner(self) -> str:
+        """Whose computation this is."""
+        node = torch._C._current_autograd_node()
+        if node is None:
+            return self._now
+        return self._owners[max(bisect_right(self._starts, node._sequence_nr()) - 1, 0)]
 
-    def _end(self, name: str) -> None:
-        """The component's backward pass is over, unless that of the one before has begun."""
-        if self._now == name:
-            self._charge(OTHER)
+    def _enter(self, name: str, *_: Any) -> None:
+        self._become(name)
 
-    def _charge(self, following: str) -> None:
-        """Book what was counted since the last time, and say whose the next FLOPs are."""
-        total = self._counter.get_total_flops()
-        self.flops[self._now] += total - self._charged
-        self._charged, self._now = total, following
+    def _leave(self, *_: Any) -> None:
+        self._become(OTHER)
+
+    def _become(self, name: str) -> None:
+        self._now = name
+        self._starts.append(torch.autograd._get_sequence_nr())
+        self._owners.append(name)
 
 
 def count_flops(
@@ -114,7 +132,3 @@ def count_flops(
     with FlopsByComponent(components) as counted:
         call()
     return counted.flops
-
-
-def _differentiable(tree: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor) and leaf.requires_grad]

@@ -1,9 +1,9 @@
-"""A method's own training for three steps, watched: FLOPs, live bytes and where they peak.
+"""A method's own training for two steps, watched: FLOPs, live bytes and where they peak.
 
 Nothing is imitated: `method.train` runs with its own loop on the pipeline it is given. On fake
 tensors that costs neither memory nor arithmetic, on real ones it is a measurement; both are watched
-in the same way. The first step warms up, so that the optimizer has its state; the second is watched
-for memory, the third for FLOPs, since the hooks that tell components apart keep tensors alive.
+in the same way. The first step warms up: the optimizer gets its state, and what is read once in a
+training is read. The second is like all that would follow, and is watched.
 
 While the method sets itself up all tensors are fake. In its loop only those are that depend on a
 weight: what the loop decides by (the loss's value, the gradient scaler, the schedule) stays real.
@@ -30,7 +30,7 @@ from textboost.conditioning import text_encoders
 if TYPE_CHECKING:
     from methods import Method, Task
 
-STEPS = 3
+STEPS = 2
 PHASES = ("vae", "forward", "backward", "optimizer")
 WEIGHTS, GRADIENTS, OPTIMIZER = "weights", "gradients", "optimizer"
 
@@ -69,7 +69,7 @@ def rehearse(
     granularity: int = 1,
     cached_latents: bool = False,
 ) -> Rehearsal:
-    """Train three steps and say what the steady ones took.
+    """Train two steps and say what the steady one took.
 
     fake: the mode that the pipeline's weights are fake in; None: they are real. granularity: see
     `LiveBytes`. cached_latents: no picture goes through the VAE; otherwise every one does, also
@@ -129,22 +129,22 @@ class _Watch:
     def begin(self, done: int) -> None:
         """So many steps are done: put away what watched the last one, take what the next needs."""
         self.end()
-        if done == 1:
-            self.vae_dtype = self._pipe.vae.dtype
-            self.live = LiveBytes(self._granularity)
-            self._see_what_stays(self.live)
-            self._step.enter_context(self.live)
-            self.live.phase = "forward"
-        elif done == 2:
-            vae = self._pipe.vae
-            components = {
-                # The loop calls `vae.encode`, which calls these.
-                "vae": [part for part in (vae.encoder, vae.quant_conv) if part is not None],
-                "text_encoder": [encoder for _, encoder in text_encoders(self._pipe)],
-                "unet": [self._pipe.unet],
-            }
-            self.flops = FlopsByComponent(components)
-            self._step.enter_context(self.flops)
+        if done != 1:
+            return
+        vae = self._pipe.vae
+        components = {
+            # The loop calls `vae.encode`, which calls these.
+            "vae": [part for part in (vae.encoder, vae.quant_conv) if part is not None],
+            "text_encoder": [encoder for _, encoder in text_encoders(self._pipe)],
+            "unet": [self._pipe.unet],
+        }
+        self.vae_dtype = vae.dtype
+        self.flops = FlopsByComponent(components)
+        self.live = LiveBytes(self._granularity)
+        self._see_what_stays(self.live)
+        self._step.enter_context(self.flops)
+        self._step.enter_context(self.live)
+        self.live.phase = "forward"
 
     def end(self) -> None:
         self._step.close()

@@ -7,6 +7,7 @@ know only that, or memory that is reserved and never touched.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -121,11 +122,17 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 def untouched(like: Tensor, dtype: torch.dtype) -> Tensor:
     """Memory that is reserved only: it costs nothing until somebody writes to it.
 
+    Mapped from the system for each tensor alone. The C library would place many side by side on its
+    heap, give out what was written to before, and keep all of it afterwards.
     Whole numbers are indices and have to be valid ones: 0.
     """
     if not dtype.is_floating_point:
         return torch.zeros_like(like, dtype=dtype, device="cpu")
-    return torch.empty_like(like, dtype=dtype, device="cpu")
+    size = like.numel() * dtype.itemsize
+    if not size:
+        return torch.empty_like(like, dtype=dtype, device="cpu")
+    mapped = torch.frombuffer(mmap.mmap(-1, size, access=mmap.ACCESS_COPY), dtype=dtype)
+    return mapped.as_strided(like.shape, like.stride())
 
 
 def faking(mode: FakeTensorMode) -> Empty:

@@ -1,5 +1,7 @@
 """Counts against the study's table, and against checkpoints that are really written."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,28 @@ def test_bytes_are_those_of_a_checkpoint_that_is_written(
     assert counts.checkpoint_bytes == sum(file.stat().st_size for file in written)
     assert counts.trainable_parameters == result.trainable_parameters
     assert counts.payload_bytes == counts.payload_elements * (2 if precision == "fp16" else 4)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="a process's size is counted otherwise")
+def test_ten_gigabytes_are_counted_without_being_there():
+    program = """
+import resource
+from benchmark.estimate.counts import exact_counts
+from benchmark.estimate.weightless import pipeline_of_shapes
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+pipe = pipeline_of_shapes("sdxl")
+before = peak()
+print(exact_counts("dreambooth", "sdxl").payload_bytes, peak() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    payload, grown = map(int, done.stdout.split())
+    assert payload > 10e9
+    assert grown < 2e8
 
 
 def test_a_file_with_several_types_is_laid_out_as_safetensors_does(tmp_path):

@@ -1,11 +1,14 @@
 """FLOPs against formulas written out by hand."""
 
+from contextlib import ExitStack
+
 import torch
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
-from benchmark.estimate.flops import count_flops
+from benchmark.estimate.flops import FlopsByComponent, count_flops
+from benchmark.estimate.live import LiveBytes
 
 
 class Block(nn.Module):
@@ -64,6 +67,45 @@ def test_what_is_computed_again_counts_again():
     assert once == 6 * product(4, 8)
     # Up to the last product's inputs: torch does not compute that product itself again.
     assert product(4, 8) <= twice - once <= 2 * product(4, 8)
+
+
+def test_telling_components_apart_keeps_no_tensor_alive():
+    first, second = Block(64), Block(64)
+
+    def step() -> None:
+        second(first(torch.randn(32, 64))).square().sum().backward()
+
+    def peak(*modes: FlopsByComponent) -> tuple[int, int]:
+        first.zero_grad()
+        second.zero_grad()
+        with ExitStack() as stack:
+            for mode in modes:
+                stack.enter_context(mode)
+            live = stack.enter_context(LiveBytes())
+            step()
+            return live.peak, live.current
+
+    step()
+    counted = FlopsByComponent({"first": [first], "second": [second]})
+    assert peak(counted) == peak()
+    # The first layer's input needs no gradient.
+    assert counted.flops == {
+        "first": 5 * product(32, 64),
+        "second": 6 * product(32, 64),
+        "other": 0,
+    }
+
+
+def test_steps_that_were_not_counted_before_shift_nothing():
+    block = Block(8)
+    x = torch.randn(4, 8, requires_grad=True)
+    earlier = block(x).sum()
+    assert count_flops(lambda: earlier.backward(), {"block": [block]}) == {
+        "block": 0,
+        "other": 4 * product(4, 8),
+    }
+    again = count_flops(lambda: block(x).sum().backward(), {"block": [block]})
+    assert again == {"block": 6 * product(4, 8), "other": 0}
 
 
 def test_attention_on_the_cpu_counts():
