@@ -1,6 +1,7 @@
 """results.parquet, costs.parquet and cells.parquet, rebuilt from the cells of a run.
 
-Rows are sorted, and nothing but the cells' own files goes in: the same cells give the same bytes.
+Rows are sorted, and nothing goes in but the cells' own files and what was predicted of their
+trainings (predictions.json): the same files give the same bytes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.atomic import checksum, read_json, write_bytes, write_json
+from benchmark.estimate.planned import FILE as PREDICTIONS
+from benchmark.estimate.planned import predicted_costs, read_trainings
 from benchmark.plan import Cell
 from benchmark.store import TABLES, CellFolder, Run
 
@@ -56,7 +59,7 @@ def frames(run: Run, known: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.Dat
     done = [(cell, run.folder(cell.key)) for cell in planned if known[cell.key]["status"] == "done"]
     return {
         "results": _results(done),
-        "costs": _costs(done),
+        "costs": _costs(run, done),
         "cells": _states(
             [{"key": cell.key} | _identity(cell) | {**known[cell.key]} for cell in planned]
         ),
@@ -70,12 +73,16 @@ def _tables(run: Run) -> dict[str, str]:
 
 
 def stamp(run: Run) -> str:
-    """Changes whenever a planned cell starts, finishes or fails, or the plan itself changes."""
+    """Changes whenever a planned cell starts, finishes or fails, the plan changes, or something
+    new is predicted."""
     content = hashlib.sha256()
     for cell in run.planned:
         file = run.folder(cell.key).path / "cell.json"
         content.update(cell.key.encode())
         content.update(file.read_bytes() if file.is_file() else b"-")
+    predictions = run.path / PREDICTIONS
+    if predictions.is_file():
+        content.update(predictions.read_bytes())
     return content.hexdigest()
 
 
@@ -91,13 +98,14 @@ def _results(done: list[tuple[Cell, CellFolder]]) -> pd.DataFrame:
     return _table(pd.concat(frames) if frames else pd.DataFrame(), RESULT_COLUMNS)
 
 
-def _costs(done: list[tuple[Cell, CellFolder]]) -> pd.DataFrame:
+def _costs(run: Run, done: list[tuple[Cell, CellFolder]]) -> pd.DataFrame:
     import pandas as pd
 
+    trainings = read_trainings(run.path)
     rows = [
         _identity(cell) | cost
         for cell, folder in done
-        for cost in read_json(folder.path / "cost.json")
+        for cost in [*read_json(folder.path / "cost.json"), *predicted_costs(trainings, cell)]
     ]
     return _table(pd.DataFrame(rows), COST_COLUMNS)
 

@@ -1,4 +1,4 @@
-"""A run from its configuration to its tables: plan, work on what is missing, collect."""
+"""A run from its configuration to its tables: plan, work on what is missing, predict, collect."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from benchmark.collect import collect
 from benchmark.config import RunConfig, toml_text
 from benchmark.environment import PACKAGES, environment, package_version
 from benchmark.errors import UserError
+from benchmark.estimate.planned import predict_trainings
 from benchmark.executors import Job
 from benchmark.executors.local import choose_devices, run_jobs
 from benchmark.pictures import write_thumbnails
@@ -80,6 +81,10 @@ def run_benchmark(
     if earlier_plan(path) != {cell.key for cell in cells}:
         raise UserError(f"another run took over {path} meanwhile; give each run its own --out")
     run = Run.open(path)
+    try:
+        predict_trainings(run, console)
+    except KeyboardInterrupt:
+        raise RunInterruptedError(len(cells) - len(failures), len(cells)) from None
     return Outcome(run, failures, collect(run) or changed)
 
 

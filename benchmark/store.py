@@ -4,7 +4,8 @@ config.toml  environment.json  run.json  plan.json
 cells/KEY/   cell.json checkpoint/ checkpoint.json losses.json images/PROMPT-SEED.png
              scores.parquet cost.json log.txt
 photos/SUBJECT/seen-NAME.png unseen-NAME.png
-results.parquet costs.parquet cells.parquet        rebuilt from the cells by `collect`
+predictions.json                                   see `benchmark.estimate.planned`
+results.parquet costs.parquet cells.parquet        rebuilt from all of it by `collect`
 """
 
 from __future__ import annotations

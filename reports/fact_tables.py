@@ -41,11 +41,16 @@ def costs_in_cells(costs: pd.DataFrame, naming: Naming = PLAIN) -> Table:
     heads += [cost_head(costs, figure) for figure in figures]
     methods = int((~rows_of["method"].isin(CONTROLS)).sum())
     rules = (methods,) if 0 < methods < len(rows) else ()
-    notes = (
+    notes: tuple[str, ...] = (
         "Times are means over cells, peaks the highest of all cells.",
         "Predicted and analytic figures were worked out, all others measured or counted; a dash "
         "stands where a method has no such stage or nothing was predicted.",
     )
+    if any(cell.kind == "predicted" for column in found for cell in column.values()):
+        notes += (
+            "A predicted peak is of the tensors of one step under CUDA's rules: the process, its "
+            "libraries, the CUDA context, workspaces and fragmentation come on top of it.",
+        )
     return made("cost", "What each method cost.", heads, rows, rules, notes)
 
 

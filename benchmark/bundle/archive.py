@@ -20,11 +20,13 @@ from benchmark.errors import UserError
 MANIFEST = "bundle.json"
 TABLE_FILES = ("results.parquet", "costs.parquet", "cells.parquet")
 RECORDS = ("config.toml", "environment.json", "run.json", "plan.json")
+PREDICTIONS = "predictions.json"
+"""Only in bundles of runs that trained something."""
 CELL_FILES = ("cell.json", "scores.parquet", "cost.json", "checkpoint.json")
 DERIVED = ("statistics.json", "verdicts.json")
 PICTURES = "pictures.json"
 
-_PLAIN = frozenset({MANIFEST, *TABLE_FILES, *RECORDS, *DERIVED, PICTURES})
+_PLAIN = frozenset({MANIFEST, *TABLE_FILES, *RECORDS, PREDICTIONS, *DERIVED, PICTURES})
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 _FORMS = (
     re.compile(rf"cells/[0-9a-f]{{16}}/({'|'.join(map(re.escape, CELL_FILES))})"),

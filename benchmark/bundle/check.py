@@ -22,6 +22,7 @@ from benchmark.bundle.archive import (
     DERIVED,
     MANIFEST,
     PICTURES,
+    PREDICTIONS,
     RECORDS,
     TABLE_FILES,
     read_zip,
@@ -33,6 +34,7 @@ from benchmark.claims.judge import judge_all
 from benchmark.claims.study import Study, study_of
 from benchmark.collect import collect
 from benchmark.errors import UserError
+from benchmark.estimate.planned import contradictions, read_trainings
 from benchmark.store import Run
 
 ONLY_DIGEST = (
@@ -68,6 +70,7 @@ def check_bundle(path: Path, digest: str | None = None) -> Checked:
             claims = _claims(files)
             differences += plan_differences(run, files)
             differences += _tables(files, run)
+            differences += _predictions(run)
             differences += _pictures(files, study)
             differences += _derived(files, study, claims)
     except Exception as error:
@@ -111,7 +114,7 @@ def checksum_differences(files: Mapping[str, bytes]) -> Iterator[str]:
 def _unpacked(files: Mapping[str, bytes], folder: Path) -> Run:
     """The raw part of the bundle as a run's folder. Names were checked when it was read."""
     for name, content in files.items():
-        if name in RECORDS or name.startswith("cells/"):
+        if name in RECORDS or name == PREDICTIONS or name.startswith("cells/"):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
@@ -132,6 +135,12 @@ def _tables(files: Mapping[str, bytes], run: Run) -> Iterator[str]:
         stated = pd.read_parquet(io.BytesIO(files[name]))
         for line in differ.frames(stated, found):
             yield f"{name}: {line}"
+
+
+def _predictions(run: Run) -> Iterator[str]:
+    """Predictions against themselves; that each is its cells' own shows in the tables."""
+    for line in contradictions(read_trainings(run.path)):
+        yield f"{PREDICTIONS}: {line}"
 
 
 def _pictures(files: Mapping[str, bytes], study: Study) -> Iterator[str]:

@@ -17,6 +17,7 @@ from benchmark.bundle.archive import (
     CELL_FILES,
     MANIFEST,
     PICTURES,
+    PREDICTIONS,
     RECORDS,
     TABLE_FILES,
     known_name,
@@ -65,6 +66,8 @@ def pack(run: Run, out: Path, claims: Sequence[ClaimsFile]) -> Packed:
         "verdicts.json": _json(verdicts),
         PICTURES: _json(pictures),
     }
+    if (run.path / PREDICTIONS).is_file():
+        files[PREDICTIONS] = (run.path / PREDICTIONS).read_bytes()
     files |= {f"claims/{file.name}.toml": file.text.encode() for file in claims}
     for cell in run.planned:
         folder = run.folder(cell.key).path

@@ -52,6 +52,13 @@ def test_measured_and_predicted_memory_stand_side_by_side():
     assert control["training"] == MISSING
 
 
+def test_what_a_predicted_peak_leaves_out_is_said_where_there_is_one():
+    said = [note for note in costs_in_cells(costs(ROWS)).notes if "CUDA context" in note]
+    assert len(said) == 1
+    measured = [row for row in ROWS if row[-1] != "predicted"]
+    assert not any("CUDA context" in note for note in costs_in_cells(costs(measured)).notes)
+
+
 def test_a_line_parts_methods_from_controls():
     assert costs_in_cells(costs(ROWS)).rules == (2,)
     assert costs_in_cells(costs(ROWS[:1])).rules == ()
