@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -53,24 +54,32 @@ def rank_methods(frame: pd.DataFrame, better: str, column: str = "method") -> Ra
     `better` is `higher` or `lower`. None below `METHODS_FOR_RANKS` methods or `SUBJECTS_FOR_P`
     subjects that all of them have: there the critical difference would mean nothing.
     """
-    from scipy.stats import friedmanchisquare, rankdata, studentized_range
-
     scores = pd.DataFrame(
         {str(name): subject_means(rows) for name, rows in frame.groupby(column, sort=True)}
     ).dropna()
     n, k = scores.shape
     if k < METHODS_FOR_RANKS or n < SUBJECTS_FOR_P:
         return None
+    # Heavy, and for nothing where there is nothing to rank.
+    from scipy.stats import friedmanchisquare, rankdata
+
     merit = scores.to_numpy() * (1.0 if better == "higher" else -1.0)
     means = rankdata(-merit, axis=1).mean(axis=0)
     order = np.argsort(means, kind="stable")
     with np.errstate(invalid="ignore"):
         p = float(friedmanchisquare(*merit.T).pvalue)
-    quantile = float(studentized_range.ppf(LEVEL, k, math.inf)) / math.sqrt(2)
     return Ranking(
         names=[str(scores.columns[place]) for place in order],
         mean_ranks=[float(means[place]) for place in order],
         subjects=n,
         friedman_p=p,
-        critical_difference=quantile * math.sqrt(k * (k + 1) / (6 * n)),
+        critical_difference=_studentized_range(k) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n)),
     )
+
+
+@cache
+def _studentized_range(methods: int) -> float:
+    """The point below which 95% of the studentized range over so many methods lies."""
+    from scipy.stats import studentized_range
+
+    return float(studentized_range.ppf(LEVEL, methods, math.inf))

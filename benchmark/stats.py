@@ -19,7 +19,7 @@ excludes 0, and p is below 0.05 after Holm's correction over the whole table.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -54,8 +54,9 @@ def summarise(
     values and `seed` alone, not on what else is in the frame.
     """
     records: list[dict[str, object]] = []
-    for keys, group in frame.groupby(list(by), dropna=False, sort=False):
-        scores = _nested(group)
+    scored = _scored(frame)
+    for keys, rows in _groups(frame, by):
+        scores = scored.nested(rows)
         means = scores.means()
         low, high = _interval(scores.draws(seed), resamples, seed)
         records.append(
@@ -65,7 +66,7 @@ def summarise(
                 "low": low,
                 "high": high,
                 "subjects": len(means),
-                "scores": len(group),
+                "scores": len(rows),
                 "note": _interval_note(len(means)),
             }
         )
@@ -91,8 +92,15 @@ def compare(
     `SUBJECTS_FOR_P` subjects, the interval below `SUBJECTS_FOR_INTERVAL`.
     """
     records: list[dict[str, object]] = []
-    for keys, group in frame.groupby(list(by), dropna=False, sort=False):
-        sides = {name: _nested(part) for name, part in group.groupby(column, sort=False)}
+    scored = _scored(frame)
+    code, found = pd.factorize(frame[column])
+    names = list(found)
+    for keys, rows in _groups(frame, by):
+        sides = {
+            names[int(side)]: scored.nested(rows[code[rows] == side])
+            for side in pd.unique(code[rows])
+            if side >= 0
+        }
         if baseline not in sides:
             continue
         base = sides.pop(baseline)
@@ -141,7 +149,7 @@ def _verdicts(table: pd.DataFrame) -> pd.Series[str]:
 
 def subject_means(frame: pd.DataFrame) -> dict[str, float]:
     """Mean score of each subject: over seeds, then prompts, then training seeds."""
-    scores = _nested(frame)
+    scores = _scored(frame).nested(np.arange(len(frame)))
     return dict(zip(scores.subjects, scores.means().tolist(), strict=True))
 
 
@@ -152,15 +160,12 @@ def permutation_p(differences: Values, resamples: int = RESAMPLES, seed: int = 0
     with the observed signs counted as one of them so that p is never 0.
     """
     n = len(differences)
-    if n <= SUBJECTS_FOR_EXACT_P:
-        flips = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-    else:
-        flips = np.random.default_rng(seed).integers(0, 2, (resamples, n))
-    sums = np.abs((1 - 2 * flips) @ differences)
+    exact = n <= SUBJECTS_FOR_EXACT_P
+    sums = np.abs(_signs(n, None if exact else resamples, seed) @ differences)
     # Sums that are equal on paper may differ in their last bits.
     observed = abs(float(differences.sum())) * (1 - 1e-12) - 1e-15
     reached = int((sums >= observed).sum())
-    return reached / 2**n if n <= SUBJECTS_FOR_EXACT_P else (reached + 1) / (resamples + 1)
+    return reached / 2**n if exact else (reached + 1) / (resamples + 1)
 
 
 def holm(p: Values) -> Values:
@@ -228,28 +233,59 @@ def _draw_weights(counts: tuple[int, ...], share: tuple[float, ...], seed: int) 
     return flat.reshape(SEED_DRAWS, total).astype(np.float64)
 
 
-def _nested(group: pd.DataFrame) -> _Nested:
-    levels = ["subject", "train_seed", "prompt_id"]
-    ordered = group.sort_values([*levels, "seed"])
+@dataclass(frozen=True)
+class _Scored:
+    """Tidy results as numbers: each level of the nesting by the place of its value, in order."""
 
-    def numbered(depth: int) -> Numbers:
-        """0, 1, 2, ... in order, the same for rows that agree down to this level."""
-        grouped = ordered.groupby(levels[:depth], dropna=False, sort=False)
-        return grouped.ngroup().to_numpy(np.int64)
+    values: Values
+    levels: Sequence[Numbers]
+    """Subject, training seed, prompt and generation seed of every row; missing ones come last."""
+    subjects: list[str]
+    """Name of every subject, by its number."""
 
-    subject, run, block = (numbered(depth) for depth in (1, 2, 3))
-    starts = np.flatnonzero(np.diff(block, prepend=-1))
-    run_starts = np.flatnonzero(np.diff(run, prepend=-1))
-    blocks_per_run = np.bincount(run[starts])
-    runs_per_subject = np.bincount(subject[run_starts])
-    return _Nested(
-        values=ordered["value"].to_numpy(np.float64),
-        subjects=[str(name) for name in ordered["subject"].unique()],
-        starts=starts,
-        counts=np.diff(starts, append=len(ordered)),
-        owner=subject[starts],
-        share=1 / (blocks_per_run[run[starts]] * runs_per_subject[subject[starts]]),
-    )
+    def nested(self, rows: Numbers) -> _Nested:
+        """The scores of one group, which are these rows."""
+        ordered = rows[np.lexsort([level[rows] for level in reversed(self.levels)])]
+        # 0, 1, 2, ... in order, the same for rows that agree down to this level.
+        begins, numbered = np.zeros(len(rows), dtype=np.bool_), []
+        for level in self.levels[:3]:
+            begins = begins | (np.diff(level[ordered], prepend=-1) != 0)
+            numbered.append(np.cumsum(begins) - 1)
+        subject, run, block = numbered
+        starts = np.flatnonzero(np.diff(block, prepend=-1))
+        run_starts = np.flatnonzero(np.diff(run, prepend=-1))
+        blocks_per_run = np.bincount(run[starts])
+        runs_per_subject = np.bincount(subject[run_starts])
+        own = self.levels[0][ordered]
+        return _Nested(
+            values=self.values[ordered],
+            subjects=[self.subjects[number] for number in own[np.diff(own, prepend=-1) != 0]],
+            starts=starts,
+            counts=np.diff(starts, append=len(ordered)),
+            owner=subject[starts],
+            share=1 / (blocks_per_run[run[starts]] * runs_per_subject[subject[starts]]),
+        )
+
+
+def _scored(frame: pd.DataFrame) -> _Scored:
+    """The rows of a frame, which are numbered once however many groups are made of them."""
+    levels, subjects = [], []
+    for name in ("subject", "train_seed", "prompt_id", "seed"):
+        codes, found = pd.factorize(frame[name], sort=True)
+        levels.append(np.where(codes < 0, len(found), codes).astype(np.int64))
+        if name == "subject":
+            subjects = [*(str(subject) for subject in found), "nan"]
+    return _Scored(frame["value"].to_numpy(np.float64), levels, subjects)
+
+
+def _groups(frame: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[tuple[object, ...], Numbers]]:
+    """(values of `by`, their rows) of every combination, in the order of the frame."""
+    grouped = frame.groupby(list(by), dropna=False, sort=False)
+    number = grouped.ngroup().to_numpy(np.int64)
+    places = np.argsort(number, kind="stable")
+    edges = [0, *np.cumsum(np.bincount(number))]
+    for keys, (first, last) in zip(grouped.size().index, pairwise(edges), strict=True):
+        yield keys if len(by) > 1 else (keys,), places[first:last]
 
 
 def _interval(draws: Values, resamples: int, seed: int) -> tuple[float, float]:
@@ -257,21 +293,42 @@ def _interval(draws: Values, resamples: int, seed: int) -> tuple[float, float]:
     n, inner = draws.shape
     if n < SUBJECTS_FOR_INTERVAL:
         return np.nan, np.nan
-    random = np.random.default_rng(seed)
-    chosen = random.integers(0, n, (resamples, n))
-    means = draws[chosen, random.integers(0, inner, (resamples, n))].mean(axis=1)
+    means = draws.ravel()[_resampled(n, inner, resamples, seed)].mean(axis=1)
     tail = expanded_tail(n)
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
 
 
+@lru_cache(maxsize=8)
+def _resampled(n: int, inner: int, resamples: int, seed: int) -> Numbers:
+    """[resamples, n] places in flat draws [n, inner]: subjects drawn, and one draw of each.
+
+    The same for all groups of as many subjects.
+    """
+    random = np.random.default_rng(seed)
+    chosen = random.integers(0, n, (resamples, n))
+    places: Numbers = chosen * inner + random.integers(0, inner, (resamples, n))
+    return places
+
+
+@lru_cache(maxsize=8)
+def _signs(n: int, resamples: int | None, seed: int) -> Values:
+    """[`resamples`, n] of 1 and -1; None for all 2^n."""
+    if resamples is None:
+        flips = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    else:
+        flips = np.random.default_rng(seed).integers(0, 2, (resamples, n))
+    return (1.0 - 2.0 * flips).astype(np.float64)
+
+
 @cache
 def expanded_tail(n: int) -> float:
     """Share of resamples beyond each end of the interval over n subjects; 0.025 for very many."""
-    from scipy.stats import norm, t
+    # Of Student's t and of the normal distribution; scipy.stats takes long to import.
+    from scipy.special import ndtr, stdtrit
 
-    student = t.ppf((1 - LEVEL) / 2, n - 1)
-    return float(norm.cdf(np.sqrt(n / (n - 1)) * student))
+    student = stdtrit(n - 1, (1 - LEVEL) / 2)
+    return float(ndtr(np.sqrt(n / (n - 1)) * student))
 
 
 def _interval_note(subjects: int) -> str:
