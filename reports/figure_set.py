@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,7 +11,7 @@ from reports import figures, frames
 from reports.leads import leads
 from reports.naming import PLAIN, Naming
 from reports.score_tables import score_head
-from reports.tables import Column, headline
+from reports.tables import Column, belongs, headline
 
 
 def figure_set(
@@ -30,17 +30,25 @@ def figure_set(
     """
     made: dict[str, Figure] = {}
     colours = naming.colours
-    if len(table) and figures.panels(table):
-        pair = [column for panel in figures.panels(table) for column in panel]
-        scores = frames.subject_scores(results, list(dict.fromkeys(pair)))
+    panels = figures.panels(table) if len(table) else []
+    judged = headline(table) if len(table) else []
+    wanted = [*(column for panel in panels for column in panel), *judged]
+    if wanted:
+        scores = frames.subject_scores(results, list(dict.fromkeys(wanted)))
+        scores = _in_order(scores, table, naming)
+    if panels:
         made["fidelity_alignment"] = figures.fidelity_alignment(
-            naming.applied(table), dark, _in_order(scores, table, naming), colours
+            naming.applied(table), dark, scores, colours
         )
-    for number, column in enumerate(headline(table) if len(table) else [], start=1):
-        for name, draw in _of_one_score(results, table, costs, column, naming, dark).items():
-            figure = draw()
-            if figure is not None:
-                made[f"{name}_{number}"] = figure
+    baselines = _baselines(results, table, judged)
+    for number, column in enumerate(judged, start=1):
+        own = scores[belongs(scores, column)]
+        drawn = {
+            "pareto": _pareto(table, costs, column, naming, dark),
+            "differences": _differences(results, table, column, baselines, naming, dark),
+            "heatmap": None if own.empty else figures.heatmap(own, score_head(column).title, dark),
+        }
+        made |= {f"{name}_{number}": figure for name, figure in drawn.items() if figure}
     memory = frames.memory_by_stage(costs)
     if len(memory):
         made["memory"] = figures.memory_by_stage(_in_order(memory, table, naming), dark, colours)
@@ -49,41 +57,34 @@ def figure_set(
     return made
 
 
-def _of_one_score(
+def _pareto(
+    table: pd.DataFrame, costs: pd.DataFrame, column: Column, naming: Naming, dark: bool
+) -> Figure | None:
+    """A score against the costs; None where either is missing."""
+    points = _in_order(frames.pareto_points(table, costs, column), table, naming)
+    if points.empty or column.better is None:
+        return None
+    title = score_head(column).title.removesuffix(f" {column.arrow}")
+    return figures.pareto(points, title, column.better, dark, naming.colours)
+
+
+def _differences(
     results: pd.DataFrame,
     table: pd.DataFrame,
-    costs: pd.DataFrame,
     column: Column,
+    baselines: Mapping[Column, str],
     naming: Naming,
     dark: bool,
-) -> dict[str, Callable[[], Figure | None]]:
-    title = score_head(column).title
-    plain_title = title.removesuffix(f" {column.arrow}")
-
-    def pareto() -> Figure | None:
-        points = _in_order(frames.pareto_points(table, costs, column), table, naming)
-        if points.empty or column.better is None:
-            return None
-        return figures.pareto(points, plain_title, column.better, dark, naming.colours)
-
-    def differences() -> Figure | None:
-        baseline = _baseline(results, table, column)
-        if baseline is None:
-            return None
-        frame = frames.differences_from(results, column, baseline)
-        if frame.empty:
-            return None
-        frame = _in_order(frame, table, naming)
-        called = naming.name(baseline)
-        return figures.paired_differences(frame, called, title, dark, naming.colours)
-
-    def heatmap() -> Figure | None:
-        scores = frames.subject_scores(results, [column])
-        if scores.empty:
-            return None
-        return figures.heatmap(_in_order(scores, table, naming), title, dark)
-
-    return {"pareto": pareto, "differences": differences, "heatmap": heatmap}
+) -> Figure | None:
+    """Every subject's differences from the baseline; None where there is none."""
+    if column not in baselines:
+        return None
+    frame = frames.differences_from(results, column, baselines[column])
+    if frame.empty:
+        return None
+    called, title = naming.name(baselines[column]), score_head(column).title
+    ordered = _in_order(frame, table, naming)
+    return figures.paired_differences(ordered, called, title, dark, naming.colours)
 
 
 def _in_order(frame: pd.DataFrame, table: pd.DataFrame, naming: Naming) -> pd.DataFrame:
@@ -96,10 +97,14 @@ def _in_order(frame: pd.DataFrame, table: pd.DataFrame, naming: Naming) -> pd.Da
     return naming.applied(ranked)
 
 
-def _baseline(results: pd.DataFrame, table: pd.DataFrame, column: Column) -> str | None:
-    """The untouched backbone, or else the best method; None without either."""
+def _baselines(
+    results: pd.DataFrame, table: pd.DataFrame, judged: Sequence[Column]
+) -> dict[Column, str]:
+    """The untouched backbone, or else the best method of each score, where there is one."""
+    if not judged:
+        return {}
     base = table.loc[table["method"] == "base", "label"].unique()
     if len(base) == 1:
-        return str(base[0])
-    lead = leads(results, table).get(column)
-    return None if lead is None else lead.first.label
+        return dict.fromkeys(judged, str(base[0]))
+    found = leads(results, table)
+    return {column: found[column].first.label for column in judged if column in found}

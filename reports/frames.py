@@ -29,7 +29,11 @@ MEMORY = {
 
 def subject_scores(results: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     """Tidy: label, method, metric, encoder, reference, subject and value, its mean over images."""
-    frame = scored(results)
+    return _means(scored(results), columns)
+
+
+def _means(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """`subject_scores` of results that are `scored` already."""
     records = []
     for column in columns:
         rows = frame[belongs(frame, column)]
@@ -49,15 +53,18 @@ def subject_scores(results: pd.DataFrame, columns: Sequence[Column]) -> pd.DataF
     return pd.DataFrame(records, columns=names)
 
 
-def prompt_scores(results: pd.DataFrame, column: Column) -> pd.DataFrame:
-    """One column's score of every prompt: label, method, prompt_id, mean, low, high, subjects.
+def prompt_scores(results: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """Some columns' scores of every prompt: label, method, prompt_id, mean, low, high, subjects.
 
-    Means are over the subjects that the prompt was made with. Scores without a prompt, such as
-    those of a set, have none.
+    Which column a row is of stands in `reports.tables.COLUMN`. Means are over the subjects that
+    the prompt was made with. Scores without a prompt, such as those of a set, have none.
     """
     frame = scored(results)
-    rows = frame[belongs(frame, column) & frame["prompt_id"].notna()]
-    return summarise(rows, ["label", "method", "prompt_id"])
+    wanted = pd.Series(False, index=frame.index)
+    for column in columns:
+        wanted |= belongs(frame, column)
+    rows = frame[wanted & frame["prompt_id"].notna()]
+    return summarise(rows, ["label", "method", "prompt_id", *COLUMN])
 
 
 def scored(results: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +102,7 @@ def differences_from(results: pd.DataFrame, column: Column, baseline: str) -> pd
     """
     frame = scored(results)
     rows = frame[belongs(frame, column)]
-    means = subject_scores(results, [column])
+    means = _means(rows, [column])
     own = means[means["label"] == baseline].set_index("subject")["value"]
     others = means[(means["label"] != baseline) & means["subject"].isin(own.index)]
     other_values = others["value"].to_numpy(np.float64)

@@ -96,8 +96,10 @@ def subject_tables(
 ) -> list[Table]:
     """One table per headline score: subjects by methods, the methods' means in the last row."""
     tables = []
-    for number, column in enumerate(headline(table), start=1):
-        scores = subject_scores(results, [column])
+    shown_columns = headline(table)
+    every = subject_scores(results, shown_columns)
+    for number, column in enumerate(shown_columns, start=1):
+        scores = every[belongs(every, column)]
         means = scores.set_index(["subject", "label"])["value"].to_dict()
         shown = _in_order(table, column, naming)
         rows = [
@@ -117,8 +119,10 @@ def prompt_tables(
 ) -> list[Table]:
     """One table per headline score: prompts by methods, each the mean over its subjects."""
     tables = []
-    for number, column in enumerate(headline(table), start=1):
-        scores = prompt_scores(results, column)
+    shown_columns = headline(table)
+    every = prompt_scores(results, shown_columns)
+    for number, column in enumerate(shown_columns, start=1):
+        scores = every[belongs(every, column)]
         if scores.empty:
             continue
         found = {

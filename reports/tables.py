@@ -84,8 +84,11 @@ class Score:
 def labels(frame: pd.DataFrame) -> pd.Series[str]:
     """Name of each row's method; with its preset, backbone, ... where the method has several."""
     named = frame["method"].astype("str")
-    for column in IDENTITY[1:]:
-        if column not in frame:
+    there = [column for column in IDENTITY if column in frame]
+    # Few identities stand behind many rows, and mostly each method has one.
+    found = frame[there].drop_duplicates().groupby("method", dropna=False)
+    for column in there[1:]:
+        if not (found[column].nunique() > 1).any():
             continue
         several = frame.groupby("method", dropna=False)[column].transform("nunique") > 1
         named = named.where(~several, named + " (" + frame[column].astype("str") + ")")

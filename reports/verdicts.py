@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from benchmark.metrics import caveats
 from benchmark.stats import SUBJECTS_FOR_INTERVAL, SUBJECTS_FOR_P
 from reports import format as show
-from reports.leads import Lead, leads
+from reports.leads import Lead
 from reports.naming import PLAIN, Naming
 from reports.tables import Column, belongs, best, columns, headline, rivals, values
 
@@ -28,14 +29,13 @@ LISTED = 3
 
 
 def verdict(
-    results: pd.DataFrame, table: pd.DataFrame, naming: Naming = PLAIN
+    found: Mapping[Column, Lead], table: pd.DataFrame, naming: Naming = PLAIN
 ) -> tuple[str, str] | None:
     """Two sentences: who is ahead in the headline and by how much, and whether that is sure.
 
-    `table` is the summary of `results`, its labels not yet renamed. None where nothing can be
-    won: with fewer than two methods that were scored on the same subjects.
+    `found` are the leads of `table`, a summary, its labels not yet renamed. None where nothing can
+    be won: with fewer than two methods that were scored on the same subjects.
     """
-    found = leads(results, table)
     shown = [found[column] for column in headline(table) if column in found]
     if not shown:
         return None

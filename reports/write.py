@@ -12,7 +12,7 @@ from reports import format as show
 from reports.cells import Table
 from reports.costs import cost_table, cost_text, settings_table
 from reports.fact_tables import costs_in_cells
-from reports.figures import png, svg
+from reports.figures import png
 from reports.leads import leads
 from reports.page.build import Findings, html
 from reports.page.drawings import draw
@@ -43,13 +43,14 @@ def write_report(
     if len(measured):
         _frame(folder / "costs", measured, prices)
     write_text(folder / "settings.csv", settings.to_csv(index=False))
+    found = leads(results, table) if len(table) else {}
     drawings = draw(results, table, costs, material.losses)
-    for stem, figure in drawings.files.items():
-        write_bytes(folder / f"{stem}.svg", svg(figure))
+    for stem, (content, figure) in drawings.files.items():
+        write_bytes(folder / f"{stem}.svg", content)
         write_bytes(folder / f"{stem}.png", png(figure))
     findings = Findings(
         summary=table,
-        said=(verdict(results, table) or ()) if len(table) else (),
+        said=(verdict(found, table) or ()) if len(table) else (),
         details=tuple(verdicts(table, compared)) if len(table) else (),
         cautions=tuple(cautions(table)) if len(table) else (),
         checks=tuple(control_checks(table)) if len(table) else (),
@@ -59,11 +60,13 @@ def write_report(
         settings=settings.fillna(show.MISSING),
         tables=_score_tables(results, table),
         cost_table=costs_in_cells(costs) if len(costs) else None,
-        leads=leads(results, table) if len(table) else {},
+        leads=found,
         drawings=drawings,
     )
     make = embedded if embed else partial(thumbnails, report=folder)
-    shown = gallery(material, table, make, all_of_them=not embed)
+    # A page that may be taken elsewhere alone links to nothing beside it.
+    beside = None if embed else folder
+    shown = gallery(material, table, make, beside, all_of_them=not embed)
     index = folder / "index.html"
     write_text(index, html(material, findings, shown, refresh_seconds))
     return index

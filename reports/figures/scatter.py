@@ -47,14 +47,15 @@ def region(points: NDArray[np.floating[Any]]) -> Region | None:
     2 (n - 1) / (n - 2) times F's 95% point with 2 and n - 2 degrees of freedom. It is a joint
     region, and so reaches further than the two intervals.
     """
-    from scipy.stats import f
+    # The quantile of F; scipy.stats takes long to import.
+    from scipy.special import fdtri
 
     n = len(points)
     if n < SUBJECTS_FOR_INTERVAL:
         return None
     covariance = np.cov(points, rowvar=False) / n
     sizes, axes = np.linalg.eigh(covariance)
-    reach = 2 * np.sqrt(np.maximum(sizes, 0) * 2 * (n - 1) / (n - 2) * f.ppf(LEVEL, 2, n - 2))
+    reach = 2 * np.sqrt(np.maximum(sizes, 0) * 2 * (n - 1) / (n - 2) * fdtri(2, n - 2, LEVEL))
     x, y = points.mean(axis=0)
     # eigh sorts upwards: the last axis is the longest.
     angle = math.degrees(math.atan2(axes[1, 1], axes[0, 1]))

@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib
 import pandas as pd
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from reports.format import plain
@@ -130,7 +131,9 @@ def svg(figure: Figure) -> bytes:
     """The figure as SVG: the same bytes for the same figure."""
     content = BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "reports"}):
-        figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
+        # `savefig` would draw it twice, the first time for its layout alone.
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(content, metadata={"Date": None, "Creator": None})
     return content.getvalue()
 
 

@@ -61,6 +61,8 @@ WORDS = {
         "by no more than Nemenyi's critical difference at 5%.",
     ),
 }
+FILES = {"fidelity_alignment": "fidelity-alignment", "ranks": "ranks"}
+"""Figures that are files beside the page too -> stem of the file."""
 OF_COST = ("memory", "loss", "pareto")
 
 
@@ -91,8 +93,8 @@ class Drawings:
     main: Drawing | None
     of_scores: tuple[Drawing, ...]
     of_cost: tuple[Drawing, ...]
-    files: dict[str, Figure]
-    """Stem of the file -> figure."""
+    files: dict[str, tuple[bytes, Figure]]
+    """Stem of the file -> the figure as SVG, and itself for what else it is written as."""
 
 
 def draw(
@@ -100,37 +102,39 @@ def draw(
 ) -> Drawings:
     """Every figure that there is something for. `table` is the summary of `results`."""
     found = figure_set(results, table, costs, losses=losses)
-    files = {}
-    if "fidelity_alignment" in found:
-        files["fidelity-alignment"] = found["fidelity_alignment"]
-    if len(panels(table) if len(table) else []) < 2:
-        found.pop("fidelity_alignment", None)
     ranked = headline_ranks(results, table) if len(table) else []
     if ranked:
-        found["ranks"] = files["ranks"] = critical_difference(ranked)
+        found["ranks"] = critical_difference(ranked)
+    drawn = {name: svg(figure) for name, figure in found.items()}
+    files = {stem: (drawn[name], found[name]) for name, stem in FILES.items() if name in found}
+    main = None
+    if len(table) and (pairs := panels(table)):
+        # With one pair of encoders the main figure is the figure of all pairs.
+        only = drawn.pop("fidelity_alignment") if len(pairs) == 1 else None
+        main = _main(only or svg(_first_pair(results, table)))
     scores = headline(table) if len(table) else []
-    made = {name: _drawing(name, figure, scores) for name, figure in found.items()}
+    made = {name: _drawing(name, content, scores) for name, content in drawn.items()}
     return Drawings(
-        main=_main(results, table),
+        main=main,
         of_scores=tuple(d for name, d in made.items() if not name.startswith(OF_COST)),
         of_cost=tuple(d for name, d in made.items() if name.startswith(OF_COST)),
         files=files,
     )
 
 
-def _main(results: pd.DataFrame, table: pd.DataFrame) -> Drawing | None:
-    """Fidelity against alignment by the first pair of encoders; None where one is missing."""
-    pairs = panels(table) if len(table) else []
-    if not pairs:
-        return None
-    x, y = pairs[0]
+def _first_pair(results: pd.DataFrame, table: pd.DataFrame) -> Figure:
+    """Fidelity against alignment by the first pair of encoders."""
+    x, y = panels(table)[0]
     first = table[belongs(table, x) | belongs(table, y)]
-    figure = fidelity_alignment(first, subject_scores=subject_scores(results, [x, y]))
+    return fidelity_alignment(first, subject_scores=subject_scores(results, [x, y]))
+
+
+def _main(content: bytes) -> Drawing:
     alt, caption = SCATTER
-    return Drawing("fidelity against alignment", "", alt, caption, _uri(figure))
+    return Drawing("fidelity against alignment", "", alt, caption, _uri(content))
 
 
-def _drawing(name: str, figure: Figure, scores: list[Column]) -> Drawing:
+def _drawing(name: str, content: bytes, scores: list[Column]) -> Drawing:
     """The figure with its words; `pareto_2` belongs to the second of the headline scores."""
     kind, _, number = name.rpartition("_")
     if not number.isdigit():
@@ -138,8 +142,8 @@ def _drawing(name: str, figure: Figure, scores: list[Column]) -> Drawing:
     else:
         title, alt, caption = WORDS[kind]
         title = f"{title}: {score_head(scores[int(number) - 1]).title}"
-    return Drawing(title, title, alt, caption, _uri(figure))
+    return Drawing(title, title, alt, caption, _uri(content))
 
 
-def _uri(figure: Figure) -> str:
-    return data_uri(svg(figure), "image/svg+xml")
+def _uri(content: bytes) -> str:
+    return data_uri(content, "image/svg+xml")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -69,12 +71,17 @@ def evenly(items: Sequence[T], count: int) -> list[T]:
 
 
 def gallery(
-    material: Material, table: pd.DataFrame, made: Thumbnails, all_of_them: bool
+    material: Material,
+    table: pd.DataFrame,
+    made: Thumbnails,
+    beside: Path | None,
+    all_of_them: bool,
 ) -> Gallery | None:
     """The gallery of all done cells; None without one.
 
     `table` is the summary of the results, which gives the order of methods and scores. `made`
-    makes thumbnails. Unless `all_of_them`, prompts and seeds are left out to hold `BUDGET`.
+    makes thumbnails. `beside` is the page's folder where it may link to the pictures' own files.
+    Unless `all_of_them`, prompts and seeds are left out to hold `BUDGET`.
     """
     done = [dict(cell) for cell in material.cells if cell["status"] == "done"]
     if not done:
@@ -144,6 +151,7 @@ def gallery(
             ]
             for number, cell in enumerate(done)
         ],
+        "folders": _folders(done, material, beside),
         "files": [thumbnail.source if thumbnail else "" for thumbnail in shown],
         "values": scores,
     }
@@ -157,6 +165,24 @@ def script_safe(content: object) -> str:
         text = text.replace(character, f"\\u{ord(character):04x}")
     # Half of a surrogate pair cannot be written as UTF-8.
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _folders(
+    done: Sequence[Mapping[str, Any]], material: Material, beside: Path | None
+) -> list[str]:
+    """Per cell the address of the folder of its pictures, seen from a page in the run's folder.
+
+    None of any for a page elsewhere, which may be passed on without the run. A picture's name is
+    made of its prompt and seed there, as `benchmark.store` gives it.
+    """
+    home = None if material.home is None else material.home.resolve()
+    if beside is None or home is None or not beside.resolve().is_relative_to(home):
+        return []
+    found = []
+    for cell in done:
+        folder = material.image(str(cell["key"]), "any", 0).parent
+        found.append(quote(Path(os.path.relpath(folder, beside)).as_posix()))
+    return found
 
 
 def _leave_out(done: list[dict[str, Any]]) -> str:
@@ -206,11 +232,14 @@ def _scores(
     first = headline(table) if len(table) else []
     found.sort(key=lambda column: first.index(column) if column in first else len(first))
     keys = [*IDENTITY, *PICTURE]
-    wanted = pd.MultiIndex.from_frame(_as_text(frame, keys))
-    scored = scored.assign(**_as_text(scored, keys))
+    both = pd.concat([_as_text(frame, keys), _as_text(scored, keys)], ignore_index=True)
+    # Pictures and scores with the same number belong together.
+    numbered = both.groupby(keys, sort=False).ngroup().to_numpy()
+    wanted, own = numbered[: len(frame)], numbered[len(frame) :]
     values, names = [], []
     for column in found:
-        here = scored[belongs(scored, column)].groupby(keys)["value"].mean().reindex(wanted)
+        rows = belongs(scored, column).to_numpy()
+        here = scored["value"][rows].groupby(own[rows]).mean().reindex(wanted)
         if here.notna().any():
             values.append([None if pd.isna(v) else round(float(v), 4) for v in here])
             names.append({"name": column.title, "better": column.better})

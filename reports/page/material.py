@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from benchmark.atomic import read_json
+from benchmark.errors import UserError
 from reports.frames import losses_along_training
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Material:
     """Records of verdicts.json, as `tbbench verify --json` prints them."""
     losses: pd.DataFrame | None = None
     """Losses along training, as `reports.frames.losses_along_training` gives them."""
+    home: Path | None = None
+    """The folder of the one run that all pictures lie in; None for several runs."""
     changes: pd.DataFrame | None = None
     """A table of texts: what changed against another run."""
 
@@ -80,6 +83,7 @@ def material_of(run: Run | Study) -> Material:
         sources=tuple(_source(name, part) for name, part in runs),
         claims=tuple(claim for _, part in runs for claim in read_claims(part.path)),
         losses=losses_along_training(cells, [part for _, part in runs]),
+        home=runs[0][1].path if len(runs) == 1 else None,
     )
 
 
@@ -93,7 +97,17 @@ def _source(name: str, run: Run) -> Source:
 
 
 def read_claims(run: Path) -> tuple[Mapping[str, Any], ...]:
-    """The records of a run's verdicts.json; none where it is missing or holds no list."""
-    content = read_json(run / "verdicts.json")
-    found = content if isinstance(content, list) else []
-    return tuple(record for record in found if isinstance(record, dict) and "id" in record)
+    """The records of a run's verdicts.json; none without the file. UserError for a damaged one."""
+    path = run / "verdicts.json"
+    if not path.exists():
+        return ()
+    content = read_json(path)
+    whole = isinstance(content, list) and all(
+        isinstance(record, dict) and isinstance(record.get("id"), str) for record in content
+    )
+    if not whole:
+        raise UserError(
+            f"{path} is damaged: expected the records of `tbbench verify`; "
+            f"`tbbench verify {run}` writes it anew"
+        )
+    return tuple(content)

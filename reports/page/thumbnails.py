@@ -60,15 +60,16 @@ def thumbnails(paths: Iterable[Path], report: Path) -> dict[Path, Thumbnail]:
     known = read_record(folder / INDEX)
     lengths = {entry.name: entry.stat().st_size for entry in os.scandir(folder)}
     states = {path: state for path in dict.fromkeys(paths) if (state := _state(path))}
+    labels = _labels(states, report)
     found: dict[Path, Made] = {}
     for path, state in states.items():
-        made = _recorded(known.get(_label(path, report)), state)
+        made = _recorded(known.get(labels[path]), state)
         if made and lengths.get(made.name) == made.length:
             found[path] = made
     missing = [path for path in states if path not in found]
     found |= _make(missing, folder)
     record = {
-        _label(path, report): [*states[path], made.name, made.length, made.side]
+        labels[path]: [*states[path], made.name, made.length, made.side]
         for path, made in found.items()
     }
     kept = {made.name for made in found.values()} | {INDEX}
@@ -163,6 +164,13 @@ def _recorded(entry: object, state: Sequence[int]) -> Made | None:
     return None
 
 
-def _label(path: Path, report: Path) -> str:
-    """The picture's path as seen from the report, which may be moved together with its run."""
-    return Path(os.path.relpath(path, report)).as_posix()
+def _labels(paths: Iterable[Path], report: Path) -> dict[Path, str]:
+    """The pictures' paths as seen from the report, which may be moved together with its run."""
+    folders: dict[Path, str] = {}
+    found = {}
+    for path in paths:
+        folder = path.parent
+        if folder not in folders:
+            folders[folder] = Path(os.path.relpath(folder, report)).as_posix()
+        found[path] = f"{folders[folder]}/{path.name}"
+    return found

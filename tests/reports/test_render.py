@@ -145,11 +145,12 @@ def test_environment_and_configuration_are_on_the_page(page):
     assert 'sampler = "dpm++"' in page.text
 
 
-def test_same_run_same_bytes(run, index, tmp_path):
-    again = reports.render(run, tmp_path)
-    assert again == tmp_path / "index.html"
+def test_same_run_same_bytes(run, index):
+    folder = run.path / "again"
+    again = reports.render(run, folder)
+    assert again == folder / "index.html"
     for name in ("index.html", "comparison.csv", "fidelity-alignment.svg"):
-        assert (tmp_path / name).read_bytes() == (index.parent / name).read_bytes()
+        assert (folder / name).read_bytes() == (index.parent / name).read_bytes()
 
 
 def test_failed_and_pending_cells_are_on_the_page_as_text_never_as_markup(tmp_path):

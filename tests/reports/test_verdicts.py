@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from reports import verdicts
+from reports.leads import leads
 from reports.naming import Naming
 from reports.tables import differences, summary
 from tests.reports.studies import alignment, scores
@@ -17,7 +18,8 @@ def ahead(by, values=EIGHT):
 
 def said(*parts, naming=None):
     results = pd.concat(parts, ignore_index=True)
-    return verdicts.verdict(results, summary(results), *([naming] if naming else []))
+    table = summary(results)
+    return verdicts.verdict(leads(results, table), table, *([naming] if naming else []))
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ if (gallery) (() => {
   const about = element("p", { className: "soft" });
   const stage = element("div");
   const steer = element("div", { className: "steer" });
+  const originals = element("p", { className: "soft" });
   const photos = element("div");
   const scores = element("div");
   const lefts = element("select", { id: "viewer-left" });
@@ -45,7 +46,7 @@ if (gallery) (() => {
       field("Right", rights),
       element("span", { className: "chips", role: "group", "aria-label": "How to compare" }, ...modes),
       element("span", { className: "chips push" }, step(-1, "Previous"), step(1, "Next"), close)),
-    element("div", { className: "look" }, element("div", {}, stage, steer), photos), scores);
+    element("div", { className: "look" }, element("div", {}, stage, steer, originals), photos), scores);
 
   const group = () => groups.get(order[place]);
   const of = (method) => group().find((picture) => picture.method === method) ?? null;
@@ -95,6 +96,18 @@ if (gallery) (() => {
     }
   };
 
+  const drawOriginals = () => {
+    originals.replaceChildren();
+    for (const method of new Set([left, right])) {
+      const picture = of(method);
+      const file = picture && pictures.original(picture);
+      if (!file) continue;
+      originals.append(originals.firstChild ? ", " : "Full size: ", element("a", {
+        href: file, target: "_blank", rel: "noopener", textContent: shorten(data.methods[method].name, 40),
+      }));
+    }
+  };
+
   const drawScores = () => {
     const [a, b] = [of(left), of(right)];
     const table = element("table", { className: "scores" });
@@ -126,6 +139,7 @@ if (gallery) (() => {
     fillSelect(rights, right, (method) => { right = method; });
     modes.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.mode === mode)));
     drawStage();
+    drawOriginals();
     drawScores();
     photos.replaceChildren(pictures.photos(picture.subject));
   };

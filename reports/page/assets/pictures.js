@@ -4,14 +4,14 @@ const pictures = (() => {
   if (!holder) return null;
   const data = JSON.parse(holder.textContent);
   const all = [];
-  for (const [method, subject, train, prompts, seeds, pixelated] of data.cells) {
+  data.cells.forEach(([method, subject, train, prompts, seeds, pixelated], cell) => {
     for (const prompt of prompts) {
       for (const seed of seeds) {
         const at = all.length;
-        all.push({ at, method, subject, train, prompt, seed, pixelated, file: data.files[at] });
+        all.push({ at, cell, method, subject, train, prompt, seed, pixelated, file: data.files[at] });
       }
     }
-  }
+  });
   const trains = [...new Set(all.map((picture) => picture.train))];
   const promptText = (prompt, subject) =>
     data.prompts[prompt].text.replaceAll("{subject}", data.subjects[subject].noun);
@@ -31,6 +31,10 @@ const pictures = (() => {
       shorten(`${name(picture)}: ${promptText(picture.prompt, picture.subject)}, ${seedText(picture)}`, 300),
     // Pictures of one group answer the same question and differ by method alone.
     group: (picture) => `${picture.subject}/${picture.prompt}/${picture.train}/${picture.seed}`,
+    // The picture's own file; nothing where the page lies elsewhere than its run.
+    original: (picture) => (data.folders.length && picture.file
+      ? `${data.folders[picture.cell]}/${encodeURIComponent(`${data.prompts[picture.prompt].id}-${picture.seed}.png`)}`
+      : ""),
     image(picture) {
       if (!picture.file) return element("span", { className: "absent", textContent: "missing" });
       const image = element("img", { alt: this.alt(picture), loading: "lazy", decoding: "async" });

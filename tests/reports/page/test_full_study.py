@@ -1,9 +1,10 @@
 """A study of full size: 6 methods, 30 subjects, 25 prompts, 4 seeds, pictures of 512 px."""
 
 import os
-import resource
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from benchmark.host_memory import peak
 from benchmark.metrics.evidence import scores
 from reports.page.material import Material, Source
 from reports.write import write_report
@@ -103,21 +105,29 @@ def renderer_memory(page):
     return max(resident)
 
 
+def written_twice(folder):
+    """The page's path, the peak of memory for writing it, and a line on each time."""
+    material = study(folder / "study")
+    said = []
+    for _ in range(2):
+        wall, own = time.perf_counter(), time.process_time()
+        index = write_report(material, folder / "report")
+        wall, own = time.perf_counter() - wall, time.process_time() - own
+        said.append(f"{wall:.0f} s, {own:.1f} s of this process")
+    return index, peak(), said
+
+
 @pytest.mark.long
 def test_a_full_study_is_small_and_scrolls_in_little_memory(tmp_path, visit):
-    material = study(tmp_path / "study")
     assert PICTURES == 18_000
-    seconds = []
-    for _ in range(2):
-        begun = time.perf_counter()
-        index = write_report(material, tmp_path / "report")
-        seconds.append(time.perf_counter() - begun)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    # In a process of its own: this one has held what other tests needed.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+        index, most, said = alone.submit(written_twice, tmp_path).result()
     size = index.stat().st_size
-    print(f"\nfirst {seconds[0]:.0f} s, again {seconds[1]:.0f} s, {size / 1e6:.2f} MB HTML")
-    print(f"peak RSS {peak:.0f} MB, without the two processes that make thumbnails")
+    print(f"\nfirst {said[0]}; again {said[1]}; {size / 1e6:.2f} MB HTML")
+    print(f"peak RSS {most / 1e6:.0f} MB, without the two processes that make thumbnails")
     assert size < 5_000_000
-    assert peak < 1500
+    assert most < 1.5e9
     # A hundred pictures under 18,000 names, and the index of what was made from what.
     assert len(list((tmp_path / "report" / "thumbnails").iterdir())) == 101
 

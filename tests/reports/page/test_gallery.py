@@ -1,6 +1,7 @@
 """Which pictures a page shows, and how they get into it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_half_a_surrogate_pair_is_written_as_a_question_mark():
 def test_a_page_with_its_pictures_inside_leaves_out_seeds_and_says_so(run, monkeypatch):
     monkeypatch.setattr(gallery, "BUDGET", 6 * 6 * 2)
     table = summary(run.results())
-    made = gallery.gallery(material_of(run), table, embedded, all_of_them=False)
+    made = gallery.gallery(material_of(run), table, embedded, None, all_of_them=False)
     assert made.pictures == 6 * 6 * 2
     assert made.left_out == "1 of 2 seeds"
     content = json.loads(made.content)
@@ -51,8 +52,26 @@ def test_a_page_with_its_pictures_inside_leaves_out_seeds_and_says_so(run, monke
     assert {tuple(cell[4]) for cell in content["cells"]} == {(0,)}
 
 
+def test_the_page_knows_the_pictures_own_files_only_inside_its_runs_folder(run, tmp_path):
+    material, table = material_of(run), summary(run.results())
+
+    def folders(page, **changes):
+        shown = gallery.gallery(replace(material, **changes), table, lambda paths: {}, page, True)
+        return json.loads(shown.content)["folders"]
+
+    page = run.path / "reports" / "first one"
+    found = folders(page)
+    keys = [found_cell.rsplit("/", 2)[-2] for found_cell in found]
+    assert sorted(keys) == sorted(cell.key for cell in run.planned)
+    for folder, key in zip(found, keys, strict=True):
+        assert folder == f"../../cells/{key}/images"
+        assert (page / folder / "on-the-beach-1.png").resolve() == run.image(key, "on-the-beach", 1)
+    assert folders(tmp_path) == folders(None) == folders(page, home=None) == []
+    assert folders(run.path.parent) == []
+
+
 def test_without_a_done_cell_there_is_no_gallery(run):
     material = material_of(run)
     pending = tuple(dict(cell) | {"status": "pending"} for cell in material.cells)
     nothing = type(material)(**{**vars(material), "cells": pending})
-    assert gallery.gallery(nothing, summary(run.results()), embedded, True) is None
+    assert gallery.gallery(nothing, summary(run.results()), embedded, None, True) is None

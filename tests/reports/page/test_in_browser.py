@@ -16,8 +16,8 @@ FIDELITY = "fidelity unseen (efficientnet-lite0) ↑"
 
 
 @pytest.fixture(scope="module")
-def index(run, tmp_path_factory):
-    return reports.render(run, tmp_path_factory.mktemp("page"))
+def index(run):
+    return reports.render(run, run.path / "page in browser")
 
 
 def region(page, name):
@@ -202,6 +202,27 @@ def test_two_methods_side_by_side_with_their_scores_and_the_photos(run, index, v
         assert viewer.locator(".photos img").count() == 3
         viewer.get_by_role("button", name="Next").click()
         assert "seed 1; 2 of 24" in viewer.locator("p").first.inner_text()
+
+
+def test_a_reader_gets_from_the_viewer_to_the_pictures_own_files(run, index, visit):
+    keys = {cell.method: cell.key for cell in run.planned if cell.subject == "cat_c"}
+    with visit(index) as page:
+        page.get_by_label("Subject", exact=True).select_option(label="cat_c")
+        page.get_by_label("Prompt", exact=True).select_option(label="a {subject} on the beach")
+        cards(page, 12)
+        page.get_by_alt_text("textboost: a dog on the beach, seed 1").click()
+        viewer = page.get_by_role("dialog")
+        viewer.get_by_label("Right", exact=True).select_option(label="oracle")
+        for method in ("textboost", "oracle"):
+            with page.expect_popup() as opened:
+                viewer.get_by_role("link", name=method, exact=True).click()
+            opened.value.wait_for_load_state()
+            assert opened.value.url == run.image(keys[method], "on-the-beach", 1).as_uri()
+            assert opened.value.locator("img").evaluate("image => image.naturalWidth") == 64
+            opened.value.close()
+        # A picture beside itself needs one link.
+        viewer.get_by_label("Right", exact=True).select_option(label="textboost")
+        assert viewer.get_by_role("link").all_inner_texts() == ["textboost"]
 
 
 def test_the_slider_uncovers_one_picture_over_the_other(index, visit):
