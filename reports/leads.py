@@ -64,7 +64,7 @@ def leads(results: pd.DataFrame, table: pd.DataFrame) -> dict[Column, Lead]:
     """The lead in every column where something can be won; `table` is the summary of `results`.
 
     Of methods with equal means the first one of the table stands for the best. A method that
-    shares no subject with the best is no rival of it.
+    was scored on other subjects than the best is no rival of it.
     """
     scored = as_published(results)
     scored = scored[~scored["metric"].isin(list(YARDSTICKS))]
@@ -105,7 +105,8 @@ def _lead(
     for row in rows.to_dict("records"):
         ends = sorted([sign * row["low"], sign * row["high"]])
         known = not np.isnan(row["p_holm"])
-        apart = bool(row["p_holm"] < 1 - LEVEL and (row["low"] > 0 or row["high"] < 0))
+        # A difference against the best would be no lead, however sure it is.
+        apart = bool(row["p_holm"] < 1 - LEVEL and ends[0] > 0)
         found.append(
             Rival(
                 score=scores[row["label"]],

@@ -16,7 +16,7 @@ from reports.cost_figures import CostFigure, cost_cells, cost_head
 from reports.frames import prompt_scores, subject_scores
 from reports.leads import Lead, leads
 from reports.naming import PLAIN, Naming
-from reports.tables import Column, Score, belongs, headline, values
+from reports.tables import Column, Score, belongs, best, headline, values
 
 FLOOR = "base is the backbone without personalization, the floor."
 CEILING = "Real photos, compared with the held-out ones, are the ceiling."
@@ -75,10 +75,11 @@ def main_table(
 
 
 def score_cells(table: pd.DataFrame, column: Column, lead: Lead | None = None) -> dict[str, Cell]:
-    """Label -> one column's entry of a summary; the lead's best and ties are marked."""
+    """Label -> one column's entry of a summary; with a lead, all best and its ties are marked."""
     ranks = {}
     if lead is not None:
-        ranks = {score.label: "tied" for score in lead.tied} | {lead.first.label: "best"}
+        ranks = {score.label: "tied" for score in lead.tied}
+        ranks |= dict.fromkeys(best(table, column), "best")
     return {
         label: _cell(score, ranks.get(label, "")) for label, score in values(table, column).items()
     }

@@ -79,6 +79,8 @@ class Score:
     low: float
     high: float
     subjects: int
+    scored_on: str = ""
+    """Names of the subjects, sorted, one a line."""
 
 
 def labels(frame: pd.DataFrame) -> pd.Series[str]:
@@ -99,13 +101,15 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
     """Tidy summary: one row per method and column, with mean, interval and numbers of subjects.
 
     Columns: label, kind (see `KINDS`), `IDENTITY`, `COLUMN`, better, mean, low, high, subjects,
-    scores, note, images (pictures that were scored, over all of the method's subjects).
+    scored_on (their names), scores, note, images (pictures that were scored, over all of the
+    method's subjects).
     """
     results = as_published(results)
     is_yardstick = results["metric"].isin(list(YARDSTICKS))
     scored = results[~is_yardstick]
     scored = scored.assign(label=labels(scored))
     table = summarise(scored, ["label", *IDENTITY, *COLUMN])
+    table["scored_on"] = _scored_on(scored, table)
     table["kind"] = table["method"].isin(CONTROLS).map({True: "control", False: "method"})
     pictures = scored[scored["seed"].notna()].drop_duplicates(
         ["label", "subject", "train_seed", "prompt_id", "seed"]
@@ -154,6 +158,7 @@ def values(table: pd.DataFrame, column: Column) -> dict[str, Score]:
             low=row["low"],
             high=row["high"],
             subjects=row["subjects"],
+            scored_on="" if pd.isna(row["scored_on"]) else row["scored_on"],
         )
         for row in table[belongs(table, column)].to_dict("records")
     }
@@ -189,10 +194,17 @@ def best(table: pd.DataFrame, column: Column) -> list[str]:
 
 
 def rivals(table: pd.DataFrame, column: Column) -> list[Score]:
-    """The methods that compete in a column: no controls, and none that lacks a subject."""
-    methods = [score for score in values(table, column).values() if score.kind == "method"]
-    most = max((score.subjects for score in methods), default=0)
-    return [score for score in methods if score.subjects == most]
+    """The methods that compete in a column: no controls, and all scored on the same subjects.
+
+    Means over other subjects say nothing of which method is better. Of several sets of subjects
+    the largest counts, then the one that more methods share, then that of the first method.
+    """
+    by_subjects: dict[str, list[Score]] = {}
+    for score in values(table, column).values():
+        if score.kind == "method":
+            by_subjects.setdefault(score.scored_on, []).append(score)
+    sets = by_subjects.values()
+    return max(sets, key=lambda scores: (scores[0].subjects, len(scores)), default=[])
 
 
 def headline(table: pd.DataFrame) -> list[Column]:
@@ -225,6 +237,22 @@ def differences(results: pd.DataFrame, table: pd.DataFrame, baseline: str = "bas
     if len(base) != 1:
         chosen_rows = chosen_rows.iloc[:0]
     return compare(chosen_rows, COLUMN, str(base[0]) if len(base) == 1 else "", column="label")
+
+
+def _scored_on(scored: pd.DataFrame, table: pd.DataFrame) -> list[str]:
+    """Names of the subjects behind every row of `table`, sorted, one a line."""
+    by = ["label", *COLUMN]
+    each = scored.loc[scored["value"].notna(), [*by, "subject"]].drop_duplicates()
+    found: dict[tuple[str, ...], list[str]] = {}
+    for key, subject in zip(_keys(each, by), each["subject"].astype(str), strict=True):
+        found.setdefault(key, []).append(subject)
+    return ["\n".join(sorted(found.get(key, []))) for key in _keys(table, by)]
+
+
+def _keys(frame: pd.DataFrame, by: list[str]) -> list[tuple[str, ...]]:
+    """The columns `by` of every row; what is missing is empty."""
+    parts = [[str(value) for value in frame[name].astype(object).fillna("")] for name in by]
+    return list(zip(*parts, strict=True))
 
 
 def _yardsticks(results: pd.DataFrame) -> pd.DataFrame:

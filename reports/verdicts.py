@@ -156,11 +156,28 @@ def cautions(table: pd.DataFrame) -> list[str]:
             f"{label} was scored on {n} of {most} subjects: its means are over fewer subjects than "
             "those of the rest, so it is neither ranked with them nor marked as best."
         )
+    for label in _on_others(table):
+        if subjects[label] == most:
+            found.append(
+                f"{label} was scored on other subjects than the rest, though on as many: it is "
+                "neither ranked with them nor marked as best."
+            )
     known = caveats()
     warnings = [known[metric] for metric in scored["metric"].unique() if metric in known]
     notes = {*(note for note in scored["note"] if note), *warnings}
     found += sorted(f"{note[0].upper()}{note[1:]}." for note in notes)
     return found
+
+
+def _on_others(table: pd.DataFrame) -> list[str]:
+    """Methods that a headline column has scores of, on other subjects than its `rivals`."""
+    others: dict[str, None] = {}
+    for column in headline(table):
+        ranked = {score.label for score in rivals(table, column)}
+        for label, score in values(table, column).items():
+            if score.kind == "method" and label not in ranked:
+                others[label] = None
+    return list(others)
 
 
 def control_checks(table: pd.DataFrame) -> list[Check]:

@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from reports.leads import leads
-from reports.tables import summary
+from reports.score_tables import score_cells
+from reports.tables import best, columns, summary
+from reports.verdicts import cautions
 from tests.reports.studies import alignment, scores
 
 # Six differences of one sign: of the 64 signs two reach their sum, so p is 2/64 = 0.031.
@@ -109,3 +111,45 @@ def test_a_difference_that_seeds_could_have_made_tells_nothing_apart():
     assert lead.second.p_holm == pytest.approx(2 / 64)
     assert lead.second.low < 0 < lead.second.high
     assert lead.second.apart is False
+
+
+def test_as_many_but_other_subjects_are_no_rivals():
+    """b is better on all eight that both have; its mean is lower by the subjects a lacks."""
+    a = [0.9] * 4 + [0.5] * 8 + [None] * 4
+    b = [None] * 4 + [0.6] * 8 + [0.1] * 4
+    results = scores({"a": a, "b": b})
+    table = summary(results)
+    (column,) = columns(table)
+    assert leads(results, table) == {}
+    assert best(table, column) == []
+    assert any("b was scored on other subjects" in said for said in cautions(table))
+
+
+def test_the_set_of_subjects_that_more_methods_share_counts():
+    """Three sets of six subjects; two methods share the second."""
+    a = [*ahead(SIX, 0.3), None]
+    results = scores({"a": a, "b": [None, *SIX], "c": [None, *ahead(SIX, 0.1)]})
+    (lead,) = leads(results, summary(results)).values()
+    assert lead.first.label == "c"
+    assert [rival.score.label for rival in lead.rivals] == ["b"]
+    assert lead.second.apart is True
+
+
+def test_a_sure_difference_against_the_best_is_no_lead():
+    """A table whose mean of a was changed by hand."""
+    results = scores({"a": SIX, "b": ahead(SIX, 0.1)})
+    table = summary(results)
+    table.loc[table["label"] == "a", "mean"] = 0.9
+    (lead,) = leads(results, table).values()
+    assert lead.first.label == "a"
+    assert lead.second.high < 0
+    assert lead.second.apart is False
+
+
+def test_all_equal_means_are_best():
+    results = scores({"a": SIX, "b": SIX, "c": ahead(SIX, -0.2)})
+    table = summary(results)
+    ((column, lead),) = leads(results, table).items()
+    ranks = {label: cell.rank for label, cell in score_cells(table, column, lead).items()}
+    # Two comparisons make 2 x 2/64 of the third: not below 0.05.
+    assert ranks == {"a": "best", "b": "best", "c": "tied"}
