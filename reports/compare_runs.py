@@ -20,7 +20,7 @@ from reports.changes_text import (
 )
 from reports.comparable import check_comparable
 from reports.data_files import FORMULA
-from reports.study import Part, Study, machine, open_study
+from reports.study import Part, Study, in_words, machine, open_study
 from reports.tables import belongs, headline, summary
 from reports.text import markdown
 
@@ -134,5 +134,4 @@ def _harmless(value: object) -> object:
 
 
 def _told(part: Part) -> str:
-    """The machine in a few words."""
-    return ", ".join(str(value) for value in machine(part.run.environment) if value is not None)
+    return in_words(machine(part.run.environment))

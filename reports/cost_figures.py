@@ -60,6 +60,17 @@ COSTS = {
 """Name on the command line -> figure."""
 
 
+MACHINES = (
+    "The runs come from different machines: seconds and memory of methods from different runs must "
+    "not be compared."
+)
+
+
+def of_several_machines(costs: pd.DataFrame) -> bool:
+    """Whether costs come from more than one machine, as `reports.study.Study.costs` marks them."""
+    return "machine" in costs and costs["machine"].nunique() > 1
+
+
 def cost_head(costs: pd.DataFrame, figure: CostFigure) -> Head:
     """The head of a figure's column, which names the measure where there is a choice."""
     said = _measure(costs, figure)[1]

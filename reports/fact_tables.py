@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports import format as show
 from reports.cells import LONG_TEXT, NOTHING, TEXT, Cell, Head, Table, made, text
-from reports.cost_figures import COSTS, cost_cells, cost_head
+from reports.cost_figures import COSTS, MACHINES, cost_cells, cost_head, of_several_machines
 from reports.costs import settings_table
 from reports.naming import PLAIN, Naming
 from reports.tables import CONTROLS, labels
@@ -51,6 +51,8 @@ def costs_in_cells(costs: pd.DataFrame, naming: Naming = PLAIN) -> Table:
             "A predicted peak is of the tensors of one step under CUDA's rules: the process, its "
             "libraries, the CUDA context, workspaces and fragmentation come on top of it.",
         )
+    if of_several_machines(costs):
+        notes += (MACHINES,)
     return made("cost", "What each method cost.", heads, rows, rules, notes)
 
 

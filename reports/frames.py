@@ -12,7 +12,7 @@ import pandas as pd
 from benchmark.measure import STAGES
 from benchmark.protocols import as_published
 from benchmark.stats import compare, subject_means, summarise
-from reports.cost_figures import COSTS, FOUND, cost_cells, cost_head
+from reports.cost_figures import COSTS, FOUND, cost_cells, cost_head, of_several_machines
 from reports.tables import COLUMN, YARDSTICKS, Column, belongs, labels
 
 if TYPE_CHECKING:
@@ -78,11 +78,13 @@ def pareto_points(table: pd.DataFrame, costs: pd.DataFrame, column: Column) -> p
     """Tidy: label, method, kind, cost (its title), unit, spent, mean, low, high.
 
     One row per method with this score and one of the costs of `PARETO`, above 0; `table` is a
-    summary. Controls and real photos spend nothing that could be compared.
+    summary. Controls and real photos spend nothing that could be compared, and of runs from
+    different machines only the bytes of checkpoints can be.
     """
     rows = table[belongs(table, column) & (table["kind"] == "method")]
     records = []
-    for figure in (COSTS[name] for name in PARETO):
+    comparable = ("checkpoint",) if of_several_machines(costs) else PARETO
+    for figure in (COSTS[name] for name in comparable):
         title = cost_head(costs, figure).title
         spent = cost_cells(costs, figure)
         for row in rows.to_dict("records"):

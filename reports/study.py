@@ -74,6 +74,12 @@ class Study:
         if self.repeated:
             cells = "1 cell is" if self.repeated == 1 else f"{self.repeated} cells are"
             found.append(f"{cells} in several of these runs and counted once.")
+        if len(self.machines) > 1:
+            told = "; ".join(f"{', '.join(names)}: {on}" for on, names in self._told())
+            found.append(
+                f"These runs were measured on different machines ({told}): their seconds and their "
+                "memory must not be compared."
+            )
         for method, preset in sorted(self.apart):
             found.append(
                 f"{method} ({preset}) differs between these runs in its settings, its code or the "
@@ -130,8 +136,16 @@ class Study:
         return self._merged("results")
 
     def costs(self) -> pd.DataFrame:
-        """One row per cell x stage x measure, of all runs."""
-        return self._merged("costs")
+        """One row per cell x stage x measure, of all runs.
+
+        With the column `machine`, a name for each, where the runs come from different ones.
+        """
+        merged = self._merged("costs")
+        if len(self.machines) < 2:
+            return merged
+        of_run = {name: names[0] for names in self.machines.values() for name in names}
+        rows = [of_run.get(part.name) for part in self.parts for _ in part.tables["costs"].index]
+        return merged.assign(machine=rows)
 
     def cells(self) -> pd.DataFrame:
         """One row per planned cell, of all runs."""
@@ -147,6 +161,18 @@ class Study:
             for cell in part.run.planned
             if cell.key in part.states
         ]
+
+    @cached_property
+    def machines(self) -> dict[tuple[object, ...], list[str]]:
+        """Machines that costs come from -> names of their runs. Runs without a cost have none."""
+        found: dict[tuple[object, ...], list[str]] = {}
+        for part in self.parts:
+            if len(part.tables["costs"]):
+                found.setdefault(machine(part.run.environment), []).append(part.name)
+        return found
+
+    def _told(self) -> list[tuple[str, list[str]]]:
+        return [(in_words(of) or "unknown", names) for of, names in self.machines.items()]
 
     def image(self, cell_key: str, prompt_id: str, seed: int) -> Path:
         """Where the picture of this prompt and seed lies."""
@@ -216,6 +242,11 @@ def machine(environment: dict[str, Any]) -> tuple[object, ...]:
     """What costs depend on: processor, device, threads and cells at a time, and the GPUs."""
     gpus = environment.get("gpus") or []
     return *(environment.get(name) for name in MACHINE), *(gpu.get("name") for gpu in gpus)
+
+
+def in_words(of: tuple[object, ...]) -> str:
+    """A `machine` in a few words; empty where nothing is known of it."""
+    return ", ".join(str(value) for value in of if value is not None)
 
 
 def _apart(parts: Sequence[Part]) -> frozenset[tuple[str, str]]:

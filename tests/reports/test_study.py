@@ -9,7 +9,11 @@ from benchmark.collect import collect
 from benchmark.errors import UserError
 from benchmark.store import Run
 from reports.comparable import check_comparable
+from reports.cost_figures import MACHINES
+from reports.fact_tables import costs_in_cells
+from reports.frames import pareto_points
 from reports.study import merge, open_study
+from reports.tables import headline, summary
 from tests.reports.made_up import cell, make_run
 
 FASTER = {"settings": {"steps": 60, "learning_rate": 5e-4}}
@@ -189,3 +193,28 @@ def test_runs_of_one_folder_name_are_called_by_what_is_above_them(tmp_path):
     study = merge([one, two])
     assert [part.name for part in study.parts] == ["x/run", "y/run"]
     assert study.report_folder == tmp_path / "x" / "report-x-run-y-run"
+
+
+def test_costs_of_different_machines_are_marked_and_not_drawn_against_each_other(tmp_path):
+    one = made(tmp_path / "a", cell("textboost", "dog_a"))
+    two = made(tmp_path / "b", cell("dreambooth", "dog_a"), processor="another")
+    study = merge([one, two])
+    (said,) = study.warnings
+    assert "a: one; b: another" in said
+    assert "must not be compared" in said
+    spent = study.costs()
+    assert set(zip(spent["method"], spent["machine"], strict=True)) == {
+        ("textboost", "a"),
+        ("dreambooth", "b"),
+    }
+    assert MACHINES in costs_in_cells(spent).notes
+    table = summary(study.results())
+    column = headline(table)[0]
+    assert set(pareto_points(table, spent, column)["cost"]) == {"checkpoint"}
+    # On one machine all three are drawn.
+    (two.path / "environment.json").write_text(json.dumps({"processor": "one"}))
+    alike = merge([one, Run.open(two.path)])
+    assert alike.warnings == []
+    assert "machine" not in alike.costs()
+    assert MACHINES not in costs_in_cells(alike.costs()).notes
+    assert pareto_points(table, alike.costs(), column)["cost"].nunique() == 3
