@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._C._autograd import _get_sequence_nr
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, shape_wrapper
 
@@ -38,12 +39,12 @@ def _attention_backward(
 
 
 # The CPU's fused attention has no formula in torch and would count nothing.
+_by_shape: Callable[[Callable[..., int]], Callable[..., int]] = shape_wrapper
+_ATEN = torch.ops.aten
 FORMULAS: Mapping[Any, Callable[..., int]] = {
     **flop_registry,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: shape_wrapper(_attention),
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: shape_wrapper(
-        _attention_backward
-    ),
+    _ATEN._scaled_dot_product_flash_attention_for_cpu: _by_shape(_attention),
+    _ATEN._scaled_dot_product_flash_attention_for_cpu_backward: _by_shape(_attention_backward),
 }
 """Operation -> FLOPs of a call; each takes the call's arguments and what it made, `out_val`."""
 
@@ -108,7 +109,7 @@ class FlopsByComponent(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _owner(self) -> str:
         """Whose computation this is."""
-        node = torch._C._current_autograd_node()
+        node: Any = torch._C._current_autograd_node()  # None outside a backward pass
         if node is None:
             return self._now
         return self._owners[max(bisect_right(self._starts, node._sequence_nr()) - 1, 0)]
@@ -121,7 +122,7 @@ class FlopsByComponent(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _become(self, name: str) -> None:
         self._now = name
-        self._starts.append(torch.autograd._get_sequence_nr())
+        self._starts.append(_get_sequence_nr())
         self._owners.append(name)
 
 
