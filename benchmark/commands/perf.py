@@ -51,7 +51,8 @@ def run(
     from benchmark.perf.suite import choose
 
     console = Console(highlight=False, soft_wrap=True)
-    request = Request(choose(case or []), out, against)
+    patterns = case or []
+    request = Request(choose(patterns), out, against, patterns)
     files = measure(request, lambda line: console.print(line, markup=False))
     new = files[-1]
     for name, stored in new.cases.items():
@@ -63,8 +64,9 @@ def run(
     if against is not None:
         line = f"compare them: tbbench perf compare {request.base_out} {out}"
         console.print(line, markup=False)
-    for name, why in new.failed.items():
-        console.print(f"failed: {name}: {why}", markup=False)
+    for label, file in zip(("failed", "failed in the base"), reversed(files), strict=False):
+        for name, why in file.failed.items():
+            console.print(f"{label}: {name}: {why}", markup=False)
     if new.failed:
         raise typer.Exit(FAILED)
 
@@ -84,7 +86,7 @@ def compare(
     ] = None,
     history: Annotated[Path | None, typer.Option(help=HISTORY)] = None,
 ) -> None:
-    """Compare two measurements. Exit code 1 when something became slower or larger."""
+    """Compare two measurements. Exit code 1 when something became slower or larger, or is lost."""
     from rich.console import Console
 
     from benchmark.perf import history as past
@@ -103,7 +105,7 @@ def compare(
     _write(found, markdown, junit, json_)
     if history is not None:
         past.append(history, found.new, output.worst(found))
-    if found.regressions:
+    if not found.passes:
         raise typer.Exit(FAILED)
 
 

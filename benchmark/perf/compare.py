@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from benchmark.errors import UserError
 from benchmark.perf.case import COUNTERS
@@ -32,7 +33,7 @@ class Finding:
 
     case: str
     measure: str
-    """`seconds`, a name of `COUNTERS`, or `runs` where the case failed."""
+    """`seconds`, a name of `COUNTERS`, or `runs` where the case failed or is not there."""
     unit: str
     base: float | None
     new: float | None
@@ -42,6 +43,8 @@ class Finding:
     """Ends of the interval; None for what is counted."""
     high: float | None = None
     note: str = ""
+    lost: bool = False
+    """Whether the gate cannot see a case that it should: nobody knows what has become of it."""
 
 
 @dataclass(frozen=True)
@@ -57,29 +60,83 @@ class Comparison:
     def regressions(self) -> list[Finding]:
         return [finding for finding in self.findings if finding.verdict == REGRESSION]
 
+    @property
+    def lost(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.lost]
+
+    @property
+    def cases(self) -> set[str]:
+        """All that either file tells of, judged or not."""
+        return {finding.case for finding in self.findings} | set(self.new.cases)
+
+    def judged(self, *measures: str) -> set[str]:
+        """Cases with a verdict in any of the measures."""
+        return {
+            finding.case
+            for finding in self.findings
+            if finding.measure in measures and finding.verdict != NOT_JUDGED
+        }
+
+    @property
+    def passes(self) -> bool:
+        """Nothing has become worse, nothing was lost, and something was judged."""
+        judged = self.judged(SECONDS, *COUNTERS)
+        return bool(judged) and not self.regressions and not self.lost
+
 
 def compare(base: Stored, new: Stored) -> Comparison:
     """UserError when the files have no case in common."""
     together = base.round is not None and base.round == new.round
     common = [name for name in new.cases if name in base.cases]
-    broken = {
-        name: why for name, why in new.failed.items() if name in base.cases or name in base.failed
-    }
-    if not common and not broken:
+    findings = [*_broken(base, new, together), *_unjudged(base, new)]
+    if not common and not findings:
         raise UserError(
             f"{base.path} and {new.path} have no case in common "
             f"({', '.join(base.cases) or 'none'}; {', '.join(new.cases) or 'none'}); measure both "
             "with the same --case"
         )
-    findings = []
-    for name, why in broken.items():
-        # Where the base fails as well, the change is not to blame.
-        verdict_ = NOT_JUDGED if name in base.failed else REGRESSION
-        findings.append(Finding(name, RUNS, "", None, None, verdict_, note=why))
+    findings += [_run(name, REGRESSION, "missing") for name in _gone(base, new)]
     for name in common:
         findings.append(_times(name, base, new, together))
         findings.extend(_counted(name, base.cases[name], new.cases[name]))
     return Comparison(base, new, findings, list(_notes(base, new, together)))
+
+
+def _run(name: str, verdict_: str, note: str, lost: bool = False) -> Finding:
+    return Finding(name, RUNS, "", None, None, verdict_, note=note, lost=lost)
+
+
+def _broken(base: Stored, new: Stored, together: bool) -> Iterator[Finding]:
+    """Cases that fail in the new tree and not in the base. Of one round, neither file has times of
+    a case that fails on either side: that the base is silent of it means that it ran there."""
+    for name, why in new.failed.items():
+        if name in base.cases or (together and name not in base.failed):
+            yield _run(name, REGRESSION, why)
+        elif name not in base.failed:
+            yield _run(name, NOT_JUDGED, f"new: {why}; not measured in the base")
+
+
+def _unjudged(base: Stored, new: Stored) -> Iterator[Finding]:
+    """Cases that fail in the base: lost, unless they fail in the new tree, too, which is then not
+    to blame, or the base's own suite does not have them."""
+    for name, why in base.failed.items():
+        if name in new.failed:
+            yield _run(name, NOT_JUDGED, f"base: {why}; new: {new.failed[name]}")
+        elif _asked(new, name):
+            has = base.suite is None or name in base.suite
+            yield _run(name, NOT_JUDGED, f"base: {why}", lost=has)
+
+
+def _gone(base: Stored, new: Stored) -> list[str]:
+    """Cases that the base has and the new file knows nothing of, though it was asked for them."""
+    removed = set(base.suite or ()) - set(new.suite) if new.suite is not None else set()
+    chosen = {name for name in removed if _asked(base, name)}
+    known = new.cases.keys() | new.failed.keys() | base.failed.keys()
+    return sorted(name for name in (base.cases.keys() | chosen) - known if _asked(new, name))
+
+
+def _asked(stored: Stored, name: str) -> bool:
+    return not stored.patterns or any(fnmatchcase(name, one) for one in stored.patterns)
 
 
 def undecided(measured: Mapping[str, Measured]) -> list[str]:
@@ -127,9 +184,14 @@ def _counted(name: str, base: StoredCase, new: StoredCase) -> Iterator[Finding]:
         if before is None and after is None:
             continue
         about = (name, measure, counter.unit, before, after)
-        if before is None or after is None:
-            where = "base" if before is None else "new file"
-            yield Finding(*about, NOT_JUDGED, note=f"not measured in the {where}")
+        if before is None:
+            yield Finding(*about, NOT_JUDGED, note="not measured in the base")
+            continue
+        if after is None:
+            yield Finding(*about, REGRESSION, note="missing")
+            continue
+        if before and not after:
+            yield Finding(*about, REGRESSION, -1.0, note="nothing left: not the same work")
             continue
         change = (after - before) / before if before else float(after > 0)
         if change > counter.tolerance or (counter.fixed and change):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,16 @@ def read(path: Path) -> list[dict[str, Any]]:
     UserError when the file is missing or holds something else.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines: a name may hold what Unicode calls the end of a line.
+        lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise UserError(
             f"{path} cannot be read ({error.strerror}); `tbbench perf run --history {path}` "
             "begins it"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not UTF-8; give a file that `tbbench perf run --history` wrote"
         ) from error
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for number, line in enumerate(lines, 1):
@@ -58,9 +64,8 @@ def read(path: Path) -> list[dict[str, Any]]:
             continue
         try:
             record = json.loads(line)
-            key = (str(record["datetime"]), str(record["commit"]), str(record["case"]))
-            float(record["seconds"])
-            str(record["machine"])
+            key = (record["datetime"], record["commit"], record["case"])
+            _check(record)
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{path} line {number} is no measurement ({type(error).__name__}: {error}); "
@@ -70,6 +75,19 @@ def read(path: Path) -> list[dict[str, Any]]:
     if not found:
         raise UserError(f"{path} is empty; `tbbench perf run --history {path}` adds to it")
     return [found[key] for key in sorted(found)]
+
+
+def _check(record: Mapping[str, Any]) -> None:
+    """TypeError or ValueError when a field that is drawn is something else."""
+    for name in ("datetime", "commit", "case", "machine"):
+        if not isinstance(record[name], str):
+            raise TypeError(f"{name} is {json.dumps(record[name])[:40]}, not text")
+    for name in (name for _, measures, _ in PANELS for name in measures):
+        value = record.get(name, 1)
+        if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+            raise ValueError(f"{name} is {json.dumps(value)[:40]}, not a number from 0 on")
+    if not record["seconds"]:
+        raise ValueError("seconds are 0")
 
 
 def relative(

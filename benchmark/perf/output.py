@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from benchmark.perf.case import COUNTERS
 from benchmark.perf.compare import SECONDS, Comparison, Finding
 from benchmark.perf.judge import BETTER, NOT_JUDGED, REGRESSION, UNCLEAR
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 HEADER = ("case", "measure", "base", "new", "change", "interval", "verdict")
+LOST = "bold red"
 STYLES = {REGRESSION: "bold red", BETTER: "green", UNCLEAR: "yellow", NOT_JUDGED: "yellow"}
 
 
@@ -45,14 +47,30 @@ def amount(value: float | None, unit: str) -> str:
 
 
 def summary(comparison: Comparison) -> str:
-    """One sentence: how many of what, and the regressions by name."""
+    """Sentences: how many cases were judged, how many of what; regressions and losses by name."""
     count = Counter(finding.verdict for finding in comparison.findings)
     parts = [f"{number} {name}" for name, number in count.items()]
     bad = "; ".join(
         f"{f.case} {f.measure}" + ("" if f.change is None else f" {f.change:+.1%}")
         for f in comparison.regressions
     )
-    return f"{', '.join(parts)}." + (f" Regressions: {bad}." if bad else " No regression.")
+    sentences = [judged(comparison), ", ".join(parts)]
+    if bad:
+        sentences.append(f"Regressions: {bad}")
+    if comparison.lost:
+        names = ", ".join(finding.case for finding in comparison.lost)
+        sentences.append(f"Lost, and so not known to be any good: {names}")
+    if comparison.passes:
+        sentences.append("No regression")
+    return " ".join(f"{sentence}." for sentence in sentences)
+
+
+def judged(comparison: Comparison) -> str:
+    """Of how many cases anything is known: 18 of 19 cases judged."""
+    known = comparison.judged(SECONDS, *COUNTERS)
+    words = f"{len(known)} of {len(comparison.cases)} cases judged"
+    timed = len(comparison.judged(SECONDS))
+    return words if timed == len(known) else f"{words}, {timed} of them by time"
 
 
 def rich_table(findings: Sequence[Finding]) -> Table:
@@ -66,7 +84,7 @@ def rich_table(findings: Sequence[Finding]) -> Table:
         table.add_column(name, justify="right" if right else "left", overflow="fold")
     for finding in findings:
         *plain, last = cells(finding)
-        style = STYLES.get(finding.verdict, "")
+        style = LOST if finding.lost else STYLES.get(finding.verdict, "")
         table.add_row(*(Text(text) for text in plain), Text(last, style=style))
     return table
 
@@ -86,7 +104,7 @@ def _markdown_table(findings: Sequence[Finding]) -> Iterator[str]:
     yield "|---|---|---:|---:|---:|---:|---|"
     for finding in findings:
         *plain, last = (_escaped(text) for text in cells(finding))
-        if finding.verdict == REGRESSION:
+        if finding.verdict == REGRESSION or finding.lost:
             last = f"**{last}**"
         yield f"| {' | '.join([*plain, last])} |"
 
@@ -99,15 +117,15 @@ def _escaped(text: str) -> str:
 
 
 def junit(comparison: Comparison) -> bytes:
-    """JUnit XML: a test per finding; what was not judged counts as skipped."""
+    """JUnit XML: a test per finding; a lost case is an error, what else was not judged skipped."""
     found = comparison.findings
     suite = ElementTree.Element(
         "testsuite",
         name="tbbench perf",
         tests=str(len(found)),
         failures=str(len(comparison.regressions)),
-        errors="0",
-        skipped=str(sum(finding.verdict == NOT_JUDGED for finding in found)),
+        errors=str(len(comparison.lost)),
+        skipped=str(sum(f.verdict == NOT_JUDGED and not f.lost for f in found)),
     )
     for finding in found:
         seconds = finding.new if finding.measure == SECONDS and finding.new is not None else 0.0
@@ -121,6 +139,8 @@ def junit(comparison: Comparison) -> bytes:
         words = ", ".join(part for part in cells(finding)[2:] if part)
         if finding.verdict == REGRESSION:
             ElementTree.SubElement(test, "failure", message=_printable(words))
+        elif finding.lost:
+            ElementTree.SubElement(test, "error", message=_printable(words))
         elif finding.verdict == NOT_JUDGED:
             ElementTree.SubElement(test, "skipped", message=_printable(words))
     root = ElementTree.Element("testsuites")

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,20 +57,24 @@ class Measured:
 
 
 class Worker:
-    """One process of `benchmark.perf.worker` on one tree."""
+    """A process of `benchmark.perf.worker` on one tree; a new one where the last has died."""
 
     def __init__(self, tree: Path, scratch: Path, hash_seed: int) -> None:
+        self._tree = tree
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-        self._process = subprocess.Popen(
+        own = {
+            "PYTHONPATH": str(tree),
+            "PYTHONHASHSEED": str(hash_seed),
+            "TBBENCH_CACHE": str(scratch),
+        }
+        self._environment = inherited | SURROUNDINGS | own
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [sys.executable, "-m", "benchmark.perf.worker"],
-            cwd=tree,
-            env=inherited
-            | SURROUNDINGS
-            | {
-                "PYTHONPATH": str(tree),
-                "PYTHONHASHSEED": str(hash_seed),
-                "TBBENCH_CACHE": str(scratch),
-            },
+            cwd=self._tree,
+            env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -78,7 +82,13 @@ class Worker:
         )
 
     def ask(self, order: str) -> None:
-        """Sends an order; the worker begins while the caller goes on."""
+        """Sends an order; the worker begins while the caller goes on.
+
+        A process that died of an earlier order is replaced, for this one is not to blame.
+        """
+        if self._process.poll() is not None:
+            self.end()
+            self._process = self._start()
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(order + "\n")
@@ -98,7 +108,8 @@ class Worker:
     def end(self) -> None:
         """Ends the process, if need be in the middle of its work."""
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):  # an order that a dead process never read
+                self._process.stdin.close()
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -133,7 +144,8 @@ def measure(
     """Counts and times the cases on every tree.
 
     After `BLOCKS` blocks `undecided` says which cases need more, block by block up to
-    `MOST_BLOCKS`. A case that fails on a tree is not timed further; its `errors` say why.
+    `MOST_BLOCKS`. A case that fails on a tree is not timed further; its `errors` say why. The cases
+    after it are measured all the same, also where it took its process with it.
     """
     measured = {name: Measured() for name in names}
     _count(trees, measured, log)
@@ -178,7 +190,8 @@ def _time(
                 _units(made, case, number)
             for worker in made:
                 worker.ask("close")
-                worker.hear()
+            # What went wrong first is what tells.
+            case.errors = _errors([worker.hear() for worker in made]) | case.errors
 
 
 def _units(made: Sequence[Worker], case: Measured, number: int) -> None:

@@ -13,12 +13,14 @@ from benchmark.errors import UserError
 from benchmark.perf.compare import undecided
 from benchmark.perf.rounds import measure
 from benchmark.perf.stored import Stored, pytest_benchmark, read, save
+from benchmark.perf.suite import CASES
 from benchmark.perf.trees import (
     copy_checkout,
     copy_commit,
     copy_running,
     git,
     lend_instruments,
+    own_cases,
     running_tree,
 )
 
@@ -31,6 +33,8 @@ class Request:
     out: Path
     against: str | None
     """A commit, or the folder of a clone. None: the running code alone."""
+    patterns: Sequence[str] = ()
+    """What `names` were chosen by; empty where they are the whole suite."""
 
     @property
     def base_out(self) -> Path:
@@ -48,9 +52,11 @@ def run(request: Request, log: Callable[[str], None]) -> list[Stored]:
         base, new = Path(scratch) / "base", Path(scratch) / "code"
         copy_running(new)
         commits = [commit_info(running_tree())]
+        suites: list[Sequence[str] | None] = [list(CASES)]
         trees = [new]
         if request.against is not None:
             commits.insert(0, _take(request.against, base))
+            suites.insert(0, own_cases(base))
             lend_instruments(new, base)
             trees.insert(0, base)
         measured = measure(
@@ -58,8 +64,8 @@ def run(request: Request, log: Callable[[str], None]) -> list[Stored]:
         )
     round_ = uuid.uuid4().hex
     paths = [request.base_out, request.out][-len(trees) :]
-    for side, (path, commit) in enumerate(zip(paths, commits, strict=True)):
-        save(path, measured, side, commit, round_)
+    for side, (path, commit, suite) in enumerate(zip(paths, commits, suites, strict=True)):
+        save(path, measured, side, commit, round_, suite, request.patterns)
     return [read(path) for path in paths]
 
 

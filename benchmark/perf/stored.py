@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
@@ -49,10 +50,20 @@ class Stored:
     cases: Mapping[str, StoredCase]
     failed: Mapping[str, str] = field(default_factory=dict)
     """Case -> why it could not be measured."""
+    suite: Sequence[str] | None = None
+    """Cases of the tree's own suite; None where that is not known."""
+    patterns: Sequence[str] = ()
+    """What `--case` restricted the measurement to; empty: nothing."""
 
 
 def save(
-    path: Path, measured: Mapping[str, Measured], side: int, commit: Mapping[str, Any], round_: str
+    path: Path,
+    measured: Mapping[str, Measured],
+    side: int,
+    commit: Mapping[str, Any],
+    round_: str,
+    suite: Sequence[str] | None = None,
+    patterns: Sequence[str] = (),
 ) -> None:
     """Writes what was measured of tree number `side`. UserError without pytest-benchmark."""
     content = {
@@ -67,6 +78,8 @@ def save(
         "failed": {
             name: case.errors[side] for name, case in measured.items() if side in case.errors
         },
+        "suite": suite,
+        "patterns": patterns,
     }
     write_json(path, content)
 
@@ -105,7 +118,7 @@ def _entry(name: str, case: Measured, side: int) -> dict[str, Any]:
 def read(path: Path) -> Stored:
     """A file by `tbbench perf run` or by pytest-benchmark's --benchmark-json.
 
-    UserError when it is missing or something else.
+    UserError when it is missing or something else, or holds times that are none.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -123,10 +136,12 @@ def read(path: Path) -> Stored:
             commit=str(content["commit_info"].get("id", "unknown")),
             datetime=str(content["datetime"]),
             machine=f"{cpu}, Python {machine['python_version']}",
-            packages=machine.get("packages", {}),
-            round=content.get("round"),
+            packages=_typed(machine.get("packages", {}), dict, "packages"),
+            round=_typed(content.get("round"), (str, type(None)), "round"),
             cases=dict(_case(entry) for entry in content["benchmarks"]),
-            failed=content.get("failed", {}),
+            failed=_words(_typed(content.get("failed", {}), dict, "failed")),
+            suite=_typed(content.get("suite"), (list, type(None)), "suite"),
+            patterns=_typed(content.get("patterns", []), list, "patterns"),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(
@@ -135,16 +150,40 @@ def read(path: Path) -> Stored:
         ) from error
 
 
+def _typed(value: Any, kinds: type | tuple[type, ...], name: str) -> Any:
+    if not isinstance(value, kinds):
+        raise TypeError(f"{name} is {json.dumps(value)[:40]}")
+    return value
+
+
+def _words(failed: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(_typed(why, str, f"failed: {name}")) for name, why in failed.items()}
+
+
+def _seconds(value: Any, name: str) -> float:
+    """A time that has a logarithm; any other would be judged "same" as everything."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value <= 0:
+        raise ValueError(f"a time of {name} is {json.dumps(value)[:40]}, not seconds above 0")
+    return float(value)
+
+
+def _count(value: Any, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{name} is {json.dumps(value)[:40]}, not a whole number from 0 on")
+    return value
+
+
 def _case(entry: Mapping[str, Any]) -> tuple[str, StoredCase]:
-    extra = entry["extra_info"]
-    data = [float(second) for second in entry["stats"].get("data", [])]
+    extra, name = entry["extra_info"], str(entry["name"])
+    data = [_seconds(second, name) for second in entry["stats"].get("data", [])]
     blocks, begin = [], 0
     for length in extra.get("blocks", [len(data)] if data else []):
         blocks.append(tuple(data[begin : begin + length]))
         begin += length
     if begin != len(data) or not all(blocks):
-        raise ValueError(f"the blocks of {entry['name']} do not add up to its times")
-    counters = {name: int(extra[name]) for name in COUNTERS if name in extra}
+        raise ValueError(f"the blocks of {name} do not add up to its times")
+    counters = {one: _count(extra[one], f"{one} of {name}") for one in COUNTERS if one in extra}
     clock = str(entry["options"].get("timer", ""))
-    stored = StoredCase(float(entry["stats"]["median"]), tuple(blocks), counters, clock)
-    return str(extra.get("case", entry["name"])), stored
+    median = _seconds(entry["stats"]["median"], name)
+    return str(extra.get("case", name)), StoredCase(median, tuple(blocks), counters, clock)

@@ -8,8 +8,11 @@ tree in both: the same cases are asked of either version, also of one that is ol
 from __future__ import annotations
 
 import io
+import json
+import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -78,6 +81,27 @@ def git(clone: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
             "git is not installed, and --against with a commit needs it; install git or give the "
             "folder of a clone"
         ) from error
+
+
+def own_cases(tree: Path) -> list[str] | None:
+    """Names of the cases in a tree's own suite: none where the tree is older than the gate.
+
+    None when there is a suite that does not load. To be asked before another suite is lent.
+    """
+    if not (tree / "benchmark" / "perf" / "suite.py").is_file():
+        return []
+    names = "import json; from benchmark.perf.suite import CASES; print(json.dumps(list(CASES)))"
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    asked = subprocess.run(
+        [sys.executable, "-c", names],
+        cwd=tree,
+        env=inherited | {"PYTHONPATH": str(tree)},
+        capture_output=True,
+    )
+    if asked.returncode != 0:
+        return None
+    found: list[str] = json.loads(asked.stdout)
+    return found
 
 
 def lend_instruments(newer: Path, older: Path) -> None:

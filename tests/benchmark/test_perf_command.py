@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import benchmark.perf.session
 from benchmark.cli import app, main
 from benchmark.perf.rounds import Measured
+from benchmark.perf.trees import copy_running
 from tests.benchmark.perf.files import entry, times, write
 
 
@@ -95,6 +96,52 @@ def test_a_run_against_a_base_writes_two_files_that_can_be_compared(tmp_path, mo
     assert "score" in compared.output
     assert "note:" not in compared.output
     assert len(history.read_text().splitlines()) == 2
+
+
+def test_a_case_that_the_bases_process_dies_of_fails_the_gate(tmp_path, monkeypatch):
+    """In every output: the case is not judged, and the gate does not call that a pass."""
+    died = "its process ended (exit code -9)"
+
+    def measure(trees, names, log, undecided):
+        found = measured_as({})(trees, names, log, undecided)
+        return found | {"score": Measured([], [{}, {}], {0: died})}
+
+    monkeypatch.setattr(benchmark.perf.session, "measure", measure)
+    out, base = tmp_path / "perf.json", tmp_path / "perf-base.json"
+    clone = benchmark.perf.session.running_tree()
+    ran = tbbench("run", "--case", "plan", "--case", "score", "--against", clone, "--out", out)
+    assert ran.exit_code == 0, ran.output  # the new tree is not to blame
+    assert f"failed in the base: score: {died}" in ran.output
+    markdown, junit = tmp_path / "perf.md", tmp_path / "perf.xml"
+    found = tbbench("compare", base, out, "--markdown", markdown, "--junit", junit)
+    assert found.exit_code == 1
+    for text in (found.output, markdown.read_text()):
+        assert f"not judged: base: {died}" in text
+        assert "1 of 2 cases judged" in text
+        assert "Lost, and so not known to be any good: score" in text
+        assert "No regression" not in text
+    suite = ElementTree.parse(junit).getroot().find("testsuite")
+    counts = [suite.get(name) for name in ("failures", "errors", "skipped")]
+    assert counts == ["0", "1", "0"]
+    assert died in suite.find("testcase/error").get("message")
+
+
+def test_a_case_that_the_base_has_no_more_is_missing_unless_it_was_not_asked_for(
+    tmp_path, monkeypatch
+):
+    """A clone whose own suite has one case more than this one's."""
+    monkeypatch.setattr(benchmark.perf.session, "measure", measured_as({}))
+    clone = tmp_path / "clone"
+    copy_running(clone)
+    suite = clone / "benchmark" / "perf" / "suite.py"
+    suite.write_text(suite.read_text() + '\nCASES["plan/old"] = CASES["plan"]\n')
+    out, base = tmp_path / "perf.json", tmp_path / "perf-base.json"
+    for pattern, code in (("plan*", 1), ("plan", 0)):
+        assert tbbench("run", "--case", pattern, "--against", clone, "--out", out).exit_code == 0
+        found = tbbench("compare", base, out)
+        assert found.exit_code == code
+        assert ("plan/old" in found.output) == bool(code)
+    assert "No regression." in found.output
 
 
 def test_a_case_that_fails_is_exit_code_1(tmp_path, monkeypatch):

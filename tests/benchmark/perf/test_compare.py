@@ -46,6 +46,8 @@ def test_a_slower_case_is_named_and_its_neighbour_is_not(compared):
     [
         ("checkpoint_bytes", 400, 401, REGRESSION),
         ("checkpoint_bytes", 400, 399, BETTER),
+        ("flops", 5_000, 4_000, BETTER),
+        ("flops", 5_000, 0, REGRESSION),
         ("flops", 5_000, 5_000, SAME),
         ("flops", 5_000, 5_001, REGRESSION),
         ("trainable_parameters", 0, 1, REGRESSION),
@@ -69,10 +71,13 @@ def test_counters_are_compared_exactly_and_peaks_to_two_percent(
     assert len(found.regressions) == (expected == REGRESSION)
 
 
-def test_a_counter_that_one_file_lacks_is_not_judged(compared):
-    found = compared([entry("c", times())], [entry("c", times(), cells=10)])
+def test_a_counter_that_the_base_lacks_is_not_judged_and_a_lost_one_is_a_regression(compared):
+    less, more = [entry("c", times())], [entry("c", times(), cells=10)]
+    found = compared(less, more)
     assert verdicts(found)["c", "cells"] == NOT_JUDGED
-    assert found.regressions == []
+    assert found.passes
+    (lost,) = compared(more, less).regressions
+    assert (lost.measure, lost.base, lost.new, lost.note) == ("cells", 10, None, "missing")
 
 
 def test_files_from_different_times_are_judged_with_more_care_and_say_so(compared):
@@ -126,9 +131,59 @@ def test_a_case_that_no_longer_runs_is_a_regression_unless_it_never_did(compared
     assert [(f.case, f.measure, f.note) for f in found.regressions] == [
         ("c", RUNS, "ValueError: no")
     ]
+    # As `perf run --against` writes it: neither file of a round has times of such a case.
+    in_turn = compared([kept], [kept], new_changes=broken)
+    assert [(f.case, f.measure) for f in in_turn.regressions] == [("c", RUNS)]
+    apart = compared([kept], [kept], ("one", "two"), new_changes=broken)
+    assert verdicts(apart)["c", RUNS] == NOT_JUDGED
     both = compared([kept], [kept], base_changes=broken, new_changes=broken)
     assert verdicts(both)["c", RUNS] == NOT_JUDGED
-    assert both.regressions == []
+    assert both.passes
+
+
+DIED = "its process ended (exit code -9)"
+
+
+@pytest.mark.parametrize(
+    ("suite", "passes"), [(["kept", "c"], False), (None, False), (["kept"], True), ([], True)]
+)
+def test_a_case_that_only_the_base_fails_is_lost_unless_the_base_never_had_it(
+    compared, suite, passes
+):
+    kept = [entry("kept", times())]
+    found = compared(kept, kept, base_changes={"failed": {"c": DIED}, "suite": suite})
+    (one,) = [f for f in found.findings if f.case == "c"]
+    assert (one.measure, one.verdict, one.note) == (RUNS, NOT_JUDGED, f"base: {DIED}")
+    assert found.passes is passes
+    assert [f.case for f in found.lost] == ([] if passes else ["c"])
+    assert found.regressions == []
+
+
+def test_nothing_judged_is_no_pass(compared):
+    failed = {"failed": {"c": DIED}}
+    assert not compared([], [], base_changes=failed, new_changes=failed).passes
+
+
+def test_a_case_that_the_base_has_and_the_new_file_lacks_is_missing(compared):
+    one, two, three = (entry(name, times()) for name in ("a/one", "a/two", "b/three"))
+    found = compared([one, two, three], [one])
+    assert [(f.case, f.note) for f in found.regressions] == [
+        ("a/two", "missing"),
+        ("b/three", "missing"),
+    ]
+    restricted = compared([one, two, three], [one], new_changes={"patterns": ["a/*"]})
+    assert [f.case for f in restricted.regressions] == ["a/two"]
+    assert compared([one, two, three], [one], new_changes={"patterns": ["a/one"]}).passes
+
+
+def test_a_case_that_was_taken_out_of_the_suite_is_missing(compared):
+    """Of a round the newer suite is asked of both trees: only the suites' own lists tell."""
+    one = [entry("a/one", times())]
+    suites = {"base_changes": {"suite": ["a/one", "b/two"]}, "new_changes": {"suite": ["a/one"]}}
+    assert [f.case for f in compared(one, one, **suites).regressions] == ["b/two"]
+    for changes in suites.values():
+        changes["patterns"] = ["a/*"]
+    assert compared(one, one, **suites).passes
 
 
 def test_other_libraries_are_named(compared):
@@ -141,7 +196,8 @@ def test_other_libraries_are_named(compared):
 def test_cases_of_one_file_alone_are_named(compared):
     one, two = entry("one", times()), entry("two", times())
     assert any("in the base: two" in note for note in compared([one], [one, two]).notes)
-    assert any("in the new file: two" in note for note in compared([one, two], [one]).notes)
+    fewer = compared([one, two], [one], new_changes={"patterns": ["one"]})
+    assert any("in the new file: two" in note for note in fewer.notes)
 
 
 def test_files_without_a_common_case_are_refused(compared):

@@ -59,6 +59,19 @@ def test_the_figure_has_a_line_per_case_and_is_the_same_every_time(tmp_path):
     assert drawn == history.figure(history.read(path))
 
 
+def line(**changes):
+    """A line of a history, with other fields."""
+    record = {"case": "a", "commit": "c", "datetime": "d", "machine": "m", "seconds": 0.1}
+    return json.dumps(record | changes) + "\n"
+
+
+def test_a_name_with_a_separator_of_lines_is_read_back(tmp_path):
+    path = tmp_path / "history.jsonl"
+    history.append(path, stored(tmp_path, 1, 0.1, 100, machine="Some\u2028CPU"))
+    (record,) = history.read(path)
+    assert record["machine"] == "Some\u2028CPU, Python 3.11"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -67,12 +80,19 @@ def test_the_figure_has_a_line_per_case_and_is_the_same_every_time(tmp_path):
         ('{"case": "a"}\n', "line 1 is no measurement .KeyError"),
         ("not json\n", "line 1 is no measurement"),
         ("[1]\n", "line 1 is no measurement"),
+        (b"\xff\xfe", "history.jsonl is not UTF-8"),
+        (line(peak_live_bytes="x"), 'peak_live_bytes is "x", not a number'),
+        (line(peak_python_bytes=None), "peak_python_bytes is null"),
+        (line(seconds=float("nan")), "seconds is NaN"),
+        (line(seconds="0.1"), 'seconds is "0.1"'),
+        (line(seconds=0), "seconds are 0"),
+        (line(datetime=5), "datetime is 5, not text"),
     ],
 )
 def test_something_else_is_refused_in_one_line(tmp_path, content, message):
     path = tmp_path / "history.jsonl"
     if content is not None:
-        path.write_text(content)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError, match=message) as refused:
         history.read(path)
     assert "\n" not in str(refused.value)

@@ -123,6 +123,21 @@ def test_a_process_that_dies_is_an_error_of_its_tree(tree):
     assert found["one"].errors == {1: "its process ended (exit code 3)"}
 
 
+@pytest.mark.parametrize("order", ["count", "open", "unit", "close"])
+def test_a_process_that_dies_takes_no_other_case_with_it(tree, order):
+    """Only the base dies, of one order of one case; the cases after it are counted and timed."""
+    # `unit` and `close` do not name their case.
+    remember = f'globals().__setitem__("last", case or globals().get("last")) or {plain(1)}'
+    dies = f'sys.exit(9) if order == "{order}" and (case or last) == "bad" else {remember}'
+    trees = [tree("base", dies), tree("code", plain(2))]
+    found = measure(trees, ["first", "bad", "next", "last"], lambda line: None)
+    assert found["bad"].errors == {0: "its process ended (exit code 9)"}
+    for name in ("first", "next", "last"):
+        assert not found[name].errors
+        assert found[name].blocks == [((1,) * UNITS, (2,) * UNITS)] * BLOCKS
+        assert found[name].counts == [{"flops": len(name)}] * 2
+
+
 def test_one_tree_alone_is_measured_as_well(tree):
     found = measure([tree("code", plain(3))], ["one"], lambda line: None)
     assert found["one"].blocks == [((3,) * UNITS,)] * BLOCKS

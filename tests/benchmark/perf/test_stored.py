@@ -8,7 +8,7 @@ from pytest_benchmark.cli import main
 from benchmark.errors import UserError
 from benchmark.perf.rounds import Measured
 from benchmark.perf.stored import read, save
-from tests.benchmark.perf.files import entry, times, write
+from tests.benchmark.perf.files import MACHINE, entry, times, write
 
 COMMIT = {"id": "c0ffee", "time": None, "dirty": False}
 
@@ -23,7 +23,7 @@ def measured():
 
 def test_each_side_comes_back_as_it_was_measured(tmp_path):
     for side, path in enumerate([tmp_path / "base.json", tmp_path / "new.json"]):
-        save(path, measured(), side, COMMIT, "together")
+        save(path, measured(), side, COMMIT, "together", ["score", "old"], ["s*"])
     base, new = read(tmp_path / "base.json"), read(tmp_path / "new.json")
     case = new.cases["train/textboost/toy"]
     assert case.blocks == ((0.20, 0.21), (0.22, 0.23))
@@ -35,6 +35,7 @@ def test_each_side_comes_back_as_it_was_measured(tmp_path):
     assert "score" not in base.cases
     assert (base.failed, new.failed) == ({}, {"score": "ValueError: no"})
     assert new.packages["torch"]
+    assert (new.suite, new.patterns) == (["score", "old"], ["s*"])
 
 
 def test_pytest_benchmark_reads_the_file(tmp_path, capsys, monkeypatch):
@@ -82,6 +83,44 @@ def test_blocks_that_do_not_add_up_are_refused(tmp_path):
     path = write(tmp_path / "perf.json", [wrong])
     with pytest.raises(UserError, match="blocks of c do not add up"):
         read(path)
+
+
+def wrong_entry(**changes):
+    """An entry with other fields in extra_info or stats."""
+    made = entry("c", times())
+    for part in ("extra_info", "stats"):
+        made[part] |= {key: value for key, value in changes.items() if key in made[part]}
+    return {"benchmarks": [made]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (wrong_entry(median=float("nan")), "a time of c is NaN"),
+        (wrong_entry(median=0.0), "a time of c is 0.0"),
+        (wrong_entry(median="0.1"), 'a time of c is "0.1"'),
+        (wrong_entry(data=[0.1] * 47 + [float("nan")]), "a time of c is NaN"),
+        (wrong_entry(data=[0.1] * 47 + [float("inf")]), "a time of c is Infinity"),
+        (wrong_entry(data=[0.1] * 47 + [-0.1]), "a time of c is -0.1"),
+        (wrong_entry(data=[0.1] * 47 + [None]), "a time of c is null"),
+        (wrong_entry(flops=float("inf")), "flops of c is Infinity"),
+        (wrong_entry(flops="5"), 'flops of c is "5"'),
+        (wrong_entry(flops=-1), "flops of c is -1"),
+        ({"failed": ["c"]}, "failed is"),
+        ({"failed": {"c": None}}, "failed: c is null"),
+        ({"round": 5}, "round is 5"),
+        ({"suite": "c"}, "suite is"),
+        ({"patterns": None}, "patterns is null"),
+        ({"machine_info": {**MACHINE, "packages": None}}, "packages is null"),
+    ],
+)
+def test_figures_that_are_none_are_refused_in_one_line(tmp_path, changes, message):
+    given = {"benchmarks": [entry("c", times())]} | changes
+    path = write(tmp_path / "perf.json", given.pop("benchmarks"), **given)
+    with pytest.raises(UserError, match=message) as refused:
+        read(path)
+    assert "perf.json" in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_without_pytest_benchmark_the_fix_is_named(tmp_path, monkeypatch):

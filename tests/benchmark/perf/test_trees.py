@@ -7,6 +7,7 @@ import pytest
 from benchmark.errors import UserError
 from benchmark.perf import trees
 from benchmark.perf.session import Request, commit_info, run
+from benchmark.perf.suite import CASES
 
 
 @pytest.fixture
@@ -78,6 +79,22 @@ def test_the_running_code_is_copied_with_its_data(tmp_path):
     assert (tmp_path / "code" / "benchmark" / "perf" / "suite.py").is_file()
     data = [tmp_path / "code" / "datasets", tmp_path / "code" / "benchmark" / "datasets"]
     assert any((folder / "toyworld" / "captions.txt").is_file() for folder in data)
+
+
+def test_a_trees_own_cases_are_those_of_its_suite_before_another_is_lent(tmp_path):
+    for name, content in {
+        "with": 'CASES = {"plan": 1, "old case": 2}',
+        "broken": "import nothing_of_this_name",
+    }.items():
+        folder = tmp_path / name / "benchmark" / "perf"
+        folder.mkdir(parents=True)
+        for package in (folder, folder.parent):
+            (package / "__init__.py").write_text("")
+        (folder / "suite.py").write_text(content)
+    assert trees.own_cases(tmp_path / "with") == ["plan", "old case"]
+    assert trees.own_cases(tmp_path / "broken") is None
+    assert trees.own_cases(tmp_path) == []  # older than the gate
+    assert trees.own_cases(trees.running_tree()) == list(CASES)
 
 
 def test_both_trees_get_the_newer_instruments(tmp_path):
