@@ -22,7 +22,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmark.stats import RESAMPLES, SUBJECTS_FOR_INTERVAL, expanded_tail
+from benchmark.stats import (
+    LEVEL,
+    RESAMPLES,
+    SUBJECTS_FOR_INTERVAL,
+    SUBJECTS_FOR_P,
+    expanded_tail,
+    permutation_p,
+)
 
 CHOICES = ("left", "right", "same")
 EVEN = 0.5
@@ -72,9 +79,10 @@ def win_rates(
 
     `answers` has the columns rater, subject, first, second (the methods' labels) and score, what
     `first` got: 1, 0.5 or 0. Records: first, second, win_rate (of `first`), low, high (None where
-    no interval is computed), wins, losses, same, answers, raters, subjects, verdict (the label of
-    the method that is preferred, when the interval excludes a half; `not told apart`; None without
-    an interval) and note.
+    no interval is computed), wins, losses, same, answers, raters, subjects, p (two-sided, of the
+    subjects' win rates against a half under random signs; None below `SUBJECTS_FOR_P` subjects),
+    verdict (the label of the method that is preferred, when the interval excludes a half and p is
+    below 0.05; `not told apart`; None without p) and note.
     """
     turned = _in_order(answers)
     records = []
@@ -131,9 +139,16 @@ def _in_order(answers: pd.DataFrame) -> pd.DataFrame:
 
 def _record(one: str, two: str, answers: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
     low, high, note = interval(answers, resamples, seed)
-    verdict = None
+    p = verdict = None
+    of_subjects = answers.groupby("subject")["score"].mean().to_numpy(float) - EVEN
     if low is not None and high is not None:
-        verdict = one if low > EVEN else two if high < EVEN else "not told apart"
+        if len(of_subjects) < SUBJECTS_FOR_P:
+            why = f"no verdict: {len(of_subjects)} subjects, {SUBJECTS_FOR_P} needed"
+            note = f"{note}; {why}" if note else why
+        else:
+            p = permutation_p(of_subjects)
+            sure = p < 1 - LEVEL and (low > EVEN or high < EVEN)
+            verdict = (one if low > EVEN else two) if sure else "not told apart"
     score = answers["score"]
     return {
         "first": one,
@@ -147,6 +162,7 @@ def _record(one: str, two: str, answers: pd.DataFrame, resamples: int, seed: int
         "answers": len(answers),
         "raters": int(answers["rater"].nunique()),
         "subjects": int(answers["subject"].nunique()),
+        "p": p,
         "verdict": verdict,
         "note": note,
     }

@@ -104,13 +104,14 @@ def rich_comparison(results: pd.DataFrame) -> Group:
 
 def _rich_table(table: pd.DataFrame, title: str, shown: list[Column]) -> Table:
     made = Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
+        title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
     )
+    # Names of methods, metrics and encoders are no markup.
     made.add_column("method", overflow="fold")
     for column in shown:
         # Broken at hyphens too: rich would cut a long name where the column ends.
         lines = textwrap.wrap(f"{column.name} {column.arrow}", WIDTH)
-        made.add_column("\n".join(lines), justify="right", width=WIDTH)
+        made.add_column(Text("\n".join(lines)), justify="right", width=WIDTH)
     winners = {column: best(table, column) for column in shown}
     by_column = {column: values(table, column) for column in shown}
     rows = table.drop_duplicates("label")
@@ -131,7 +132,7 @@ def _rich_table(table: pd.DataFrame, title: str, shown: list[Column]) -> Table:
                 if span := show.short_interval(score.low, score.high, 2):
                     cell.append(f"\n{span}", style="dim not bold")
             cells.append(cell)
-        made.add_row(label, *cells)
+        made.add_row(Text(label), *cells)
     return made
 
 

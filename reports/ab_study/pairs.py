@@ -123,14 +123,16 @@ def _labels(
 ) -> list[str]:
     """The labels that are meant; UserError for an unknown one or fewer than two."""
     by_name: dict[str, list[str]] = {}
+    # A control with several presets is called by more than its name.
+    trained = [lb for c, lb in zip(cells, named, strict=True) if c["method"] not in CONTROLS]
     for cell, label in zip(cells, named, strict=True):
         for name in {str(cell["method"]), label}:
             by_name.setdefault(name, []).append(label)
     for name in methods:
         if name not in by_name:
             raise UserError(f"--ab-methods: {unknown('method', name, sorted(by_name))}")
-    wanted = methods or [name for name in by_name if name not in CONTROLS]
-    found = list(dict.fromkeys(label for name in wanted for label in by_name[name]))
+    asked = [label for name in methods for label in by_name[name]]
+    found = list(dict.fromkeys(asked if methods else trained))
     if len(found) < 2:
         raise UserError(
             f"--ab-study compares two methods or more, here is {', '.join(found) or 'none'}; name "

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ PIXELATED_SIDE = 128
 """Pictures up to this many pixels wide are enlarged without smoothing."""
 FOLDER = "thumbnails"
 INDEX = "index.json"
+OWN = re.compile(r"\.?[0-9a-f]{16}\.(png|jpg)(\.[0-9]+)?")
+"""Names of small copies, and of those that were being written; others are not ours to remove."""
 WORKERS = 2
 ALONE = 200
 """Up to this many pictures are made here; more are worth starting processes for."""
@@ -53,12 +56,13 @@ class Made:
 def thumbnails(paths: Iterable[Path], report: Path) -> dict[Path, Thumbnail]:
     """Path -> thumbnail below `report`; pictures that are missing or damaged are left out.
 
-    What the folder holds of earlier reports and this one does not show is removed.
+    Small copies of earlier reports that this one does not show are removed, nothing else.
     """
     folder = report / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     known = read_record(folder / INDEX)
-    lengths = {entry.name: entry.stat().st_size for entry in os.scandir(folder)}
+    own = [entry for entry in os.scandir(folder) if OWN.fullmatch(entry.name) and entry.is_file()]
+    lengths = {entry.name: entry.stat().st_size for entry in own}
     states = {path: state for path in dict.fromkeys(paths) if (state := _state(path))}
     labels = _labels(states, report)
     found: dict[Path, Made] = {}
@@ -72,7 +76,7 @@ def thumbnails(paths: Iterable[Path], report: Path) -> dict[Path, Thumbnail]:
         labels[path]: [*states[path], made.name, made.length, made.side]
         for path, made in found.items()
     }
-    kept = {made.name for made in found.values()} | {INDEX}
+    kept = {made.name for made in found.values()}
     for name in lengths.keys() - kept:
         (folder / name).unlink(missing_ok=True)
     if record != known:

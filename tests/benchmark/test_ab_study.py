@@ -277,3 +277,27 @@ def test_files_that_are_something_else_are_refused(files, tmp_path):
     write_json(tmp_path / "old.json", key_content(known) | {"version": 7})
     with pytest.raises(UserError, match="is of version 7, not 1"):
         read_key(tmp_path / "old.json")
+
+
+def test_five_subjects_give_an_interval_and_no_verdict():
+    (record,) = win_rates(scores({(r, f"s{s}"): [1] for r in "xyz" for s in range(5)}))
+    assert record["low"] == record["high"] == 1.0
+    assert record["p"] is record["verdict"] is None
+    assert record["note"] == "no verdict: 5 subjects, 6 needed"
+
+
+def test_p_is_that_of_the_subjects_win_rates_under_random_signs():
+    # Six subjects that all prefer a: 2 of 64 signs reach that. However many answers each gave.
+    alike = {(r, f"s{s}"): [1] * (s + 1) for r in "xyz" for s in range(6)}
+    (record,) = win_rates(scores(alike))
+    assert record["p"] == 2 / 64
+    assert record["verdict"] == "a"
+
+
+def test_an_interval_beside_a_half_is_no_preference_without_p():
+    """Five subjects at 1 and one at 0.4: four of 64 signs reach their sum."""
+    won = {("x", f"s{s}"): [1] * 5 for s in range(5)} | {("x", "s5"): [1, 1, 0, 0, 0]}
+    (record,) = win_rates(scores(won))
+    assert record["low"] > 0.5
+    assert record["p"] == 4 / 64
+    assert record["verdict"] == "not told apart"

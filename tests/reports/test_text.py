@@ -7,6 +7,7 @@ from rich.console import Console
 
 from reports.tables import summary
 from reports.text import comparison_text, markdown, rich_comparison
+from tests.reports.studies import scores
 
 
 def printed(results, width=80):
@@ -75,3 +76,13 @@ def test_long_names_of_metrics_are_broken_and_not_cut(results):
     text = printed(results.assign(metric="augmentation-leak"))
     assert "…" not in text
     assert "ion-leak" in text
+
+
+def test_names_in_the_terminal_are_no_markup():
+    named = [
+        scores({"[/x]": [0.5, 0.6], "exp[new]": [0.4, 0.5]}, metric=metric, encoder="enc[red]")
+        for metric in ("fidelity", "m[up]")
+    ]
+    text = printed(pd.concat(named, ignore_index=True))
+    for name in ("[/x]", "exp[new]", "enc[red]", "m[up]"):
+        assert name in text

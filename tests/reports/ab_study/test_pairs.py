@@ -86,3 +86,12 @@ def test_methods_without_a_picture_in_common_are_refused(tmp_path):
     unfinished = merge([make_run(tmp_path / "b", cells, pending=pending)])
     with pytest.raises(UserError, match="two methods or more, here is none"):
         choose(unfinished, (), 60, 0)
+
+
+def test_a_control_with_two_presets_is_shown_only_when_it_is_named(tmp_path):
+    cells = [cell(m, "dog_a") for m in ("base", "textboost", "dreambooth")]
+    cells.append(cell("base", "dog_a", preset="other"))
+    study = merge([make_run(tmp_path / "a", cells)])
+    assert {c.methods for c in choose(study, (), 60, 0)} == {("dreambooth", "textboost")}
+    named = {m for c in choose(study, ("base",), 60, 0) for m in c.methods}
+    assert named == {"base (paper)", "base (other)"}

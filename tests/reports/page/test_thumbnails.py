@@ -137,3 +137,20 @@ def test_many_pictures_are_made_by_several_processes(tmp_path, monkeypatch):
 
 def index(report):
     return (report / "thumbnails" / "index.json").read_text("utf-8")
+
+
+def test_only_small_copies_are_removed(pictures):
+    """What people keep in the folder stays, whatever it is."""
+    paths, report = pictures
+    folder = report / "thumbnails"
+    (folder / "0123456789abcdef").mkdir(parents=True)
+    (folder / "album.png").mkdir()
+    others = ("notes.txt", "holiday.jpg", "0123456789abcdef.txt", "0123456789ABCDEF.png")
+    for name in others:
+        (folder / name).write_text("mine")
+    (folder / "0123456789abcdef.png").write_text("of an earlier report")
+    (folder / ".0123456789abcdef.jpg.77").write_text("half of one")
+    kept = thumbnails(paths[:1], report)[paths[0]]
+    names = {path.name for path in folder.iterdir()}
+    own = {"index.json", os.path.basename(kept.source)}
+    assert names == {*own, *others, "album.png", "0123456789abcdef"}
