@@ -13,6 +13,7 @@ from rich.text import Text
 
 from reports import format as show
 from reports.changes import WHOLE_CELL
+from reports.cost_figures import FOUND
 from reports.tables import labels
 
 UNITS: dict[str, Callable[[float], str]] = {"s": show.seconds, "B": show.size}
@@ -54,7 +55,7 @@ def cost_changes_text(changes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "method": _named(changes),
-            "cost": [f"{row['stage']}: {row['measure']}" for row in rows],
+            "cost": [_cost(row) for row in rows],
             "before": [_amount(row, row["before"]) for row in rows],
             "now": [_amount(row, row["now"]) for row in rows],
             "change": [
@@ -111,6 +112,12 @@ def _score(row: dict[Hashable, Any]) -> str:
     encoder = "" if pd.isna(row["encoder"]) else f" ({row['encoder']})"
     arrow = show.ARROWS.get(row["better"], "") if isinstance(row["better"], str) else ""
     return f"{row['metric']}{reference}{encoder} {arrow}".rstrip()
+
+
+def _cost(row: dict[Hashable, Any]) -> str:
+    """Stage and measure; how the figure came about, where nobody measured or counted it."""
+    worked_out = "" if row["kind"] in FOUND else f" ({row['kind']})"
+    return f"{row['stage']}: {row['measure']}{worked_out}"
 
 
 def _with_span(row: dict[Hashable, Any], shown: Callable[[float], str]) -> str:

@@ -196,3 +196,20 @@ def test_words_name_the_score_and_keep_what_is_missing_missing():
     assert (row["before"], row["now"], row["change"]) == ("0.125", "0.375", "+0.250")
     assert (row["p"], row["verdict"]) == ("\N{EN DASH}", "\N{EN DASH}")
     assert relative(float("nan")) == "\N{EN DASH}"
+
+
+def test_a_predicted_cost_is_no_measured_one_by_name():
+    names = ("stage", "measure", "value", "unit", "kind")
+    rows = [
+        ("train", "peak_live_bytes", 5.0, "B", "predicted"),
+        ("train", "peak_rss_bytes", 5.0, "B", "measured"),
+        ("save", "checkpoint_bytes", 5.0, "B", "exact"),
+    ]
+    about = {"method": "textboost", "preset": "paper", "subject": "s0", "train_seed": 0, **ABOUT}
+    frame = pd.DataFrame([about | dict(zip(names, row, strict=True)) for row in rows])
+    shown = set(cost_changes_text(cost_changes(frame, frame, True))["cost"])
+    assert {
+        "train: peak_live_bytes (predicted)",
+        "train: peak_rss_bytes",
+        "save: checkpoint_bytes",
+    } <= shown
