@@ -37,6 +37,8 @@ MOST_FILES = 200_000
 LARGEST_FILE = 256 * 2**20
 LARGEST_BUNDLE = 2 * 2**30
 
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
 _DATE = (1980, 1, 1, 0, 0, 0)
 _MODE = (stat.S_IFREG | 0o644) << 16
 
@@ -97,3 +99,5 @@ def _refuse(path: Path, entry: zipfile.ZipInfo, again: bool) -> None:
         raise UserError(f"{path}: {name} is no plain file but a link or the like; do not trust it")
     if entry.flag_bits & 0x1:
         raise UserError(f"{path}: {name} is encrypted; no bundle is")
+    if entry.compress_type not in PACKINGS:
+        raise UserError(f"{path}: {name} is packed in a way that no bundle is; do not trust it")

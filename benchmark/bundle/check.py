@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark.atomic import read_record
 from benchmark.bundle import differ
 from benchmark.bundle.archive import (
     DERIVED,
@@ -40,7 +41,11 @@ from benchmark.store import Run
 ONLY_DIGEST = (
     *("environment.json", "run.json", "pictures.json", "thumbnails/"),
     "batch sizes and [execution] of config.toml",
+    "checksums in checkpoint.json",
+    "what predictions.json holds beside its sums",
 )
+PREDICTED = {"version", "note", "trainings"}
+"""What predictions.json holds."""
 MOST_LINES = 40
 
 
@@ -139,6 +144,8 @@ def _tables(files: Mapping[str, bytes], run: Run) -> Iterator[str]:
 
 def _predictions(run: Run) -> Iterator[str]:
     """Predictions against themselves; that each is its cells' own shows in the tables."""
+    for name in sorted(read_record(run.path / PREDICTIONS).keys() - PREDICTED):
+        yield f"{PREDICTIONS}: {name} does not belong there"
     for line in contradictions(read_trainings(run.path)):
         yield f"{PREDICTIONS}: {line}"
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from benchmark.any_pictures.result import KIND
 from benchmark.atomic import checksum, read_json, read_record
 from benchmark.bundle import differ
+from benchmark.bundle.choice_check import choice_differences
 from benchmark.plan import Cell, cell_key
 from benchmark.store import OUTCOME, Run
 
+RECORDED = {
+    *("version", "key", "status", "kind_of_failure", "message", "attempts", "outcome", "cell"),
+}
+"""What cell.json holds."""
+SHA256 = re.compile(r"[0-9a-f]{64}")
 TRAINED = ("load", "prepare", "train", "save")
 """The stages whose costs checkpoint.json keeps as well."""
 
@@ -24,7 +32,21 @@ def plan_differences(run: Run, files: Mapping[str, bytes]) -> Iterator[str]:
         if key not in planned:
             yield f"plan.json: no cell has the key {key}, whose folder is there"
         yield from _cell(run, key, planned.get(key))
+    if run.config.title != run.about.get("title"):
+        yield f"config.toml: title is {run.config.title!r}, run.json's {run.about.get('title')!r}"
+    yield from _stated_plan(files)
     yield from _configuration(run)
+    if run.about.get("kind") != KIND:
+        yield from choice_differences(run.config, run.planned)
+
+
+def _stated_plan(files: Mapping[str, bytes]) -> Iterator[str]:
+    """plan.json holds cells, and nothing that planning looked up."""
+    plan = json.loads(files["plan.json"])
+    for key in sorted(plan.keys() - {"cells", "resolved"}):
+        yield f"plan.json: {key} does not belong there"
+    if plan.get("resolved") != {}:
+        yield f"plan.json: resolved is {plan.get('resolved')!r}, and a bundle's is empty"
 
 
 def _cell(run: Run, key: str, planned: Cell | None) -> Iterator[str]:
@@ -41,6 +63,8 @@ def _cell(run: Run, key: str, planned: Cell | None) -> Iterator[str]:
         plain = json.loads(json.dumps(planned.to_json()))
         for line in differ.values(stated, plain):
             yield f"{where}/cell.json: {line} from plan.json"
+    for name in sorted(record.keys() - RECORDED):
+        yield f"{where}/cell.json: {name} does not belong there"
     if record.get("version") != 1:
         yield f"{where}/cell.json: version is {record.get('version')!r}, and this one knows 1"
     if record.get("status") == "done":
@@ -61,13 +85,23 @@ def _odd(run: Run, key: str, stated: Mapping[str, Any]) -> str:
     return "changed, or of another version"
 
 
-def _checkpoint(file: Any, costs: Any, where: str) -> Iterator[str]:
-    """The costs of the training, which the cell keeps twice."""
+def _checkpoint(file: Path, costs: Any, where: str) -> Iterator[str]:
+    """The costs of the training, which the cell keeps twice, and the shape of the rest."""
+    trains = any(cost.get("stage") == "train" for cost in costs or [])
     if not file.is_file():
+        if trains:
+            yield f"{where}/checkpoint.json is missing, and cost.json has costs of a training"
         return
-    stated = read_record(file).get("costs")
+    record = read_record(file)
+    for name in sorted(record.keys() - {"files", "costs"}):
+        yield f"{where}/checkpoint.json: {name} does not belong there"
+    sums = record.get("files")
+    if not isinstance(sums, dict) or not sums:
+        yield f"{where}/checkpoint.json: it names no file of the checkpoint"
+    elif not all(SHA256.fullmatch(str(value)) for value in sums.values()):
+        yield f"{where}/checkpoint.json: a checksum in it is none"
     found = [cost for cost in costs or [] if cost.get("stage") in TRAINED]
-    for line in differ.values(stated, found):
+    for line in differ.values(record.get("costs"), found):
         yield f"{where}/checkpoint.json: costs{line} from cost.json"
 
 
@@ -107,9 +141,7 @@ def _configuration(run: Run) -> Iterator[str]:
             stated, made = list(getattr(config.scoring, name)), list(getattr(cell, name))
             lines += differ.values(stated, made, f"scoring.{name}")
         entry = presets.get((cell.method, cell.preset))
-        if entry is None:
-            lines.append(f"no method {cell.method} with preset {cell.preset}")
-        else:
+        if entry is not None:
             asked = dict(entry.settings)
             if config.training.steps is not None and "steps" in cell.settings:
                 asked.setdefault("steps", config.training.steps)

@@ -8,7 +8,9 @@ else the claim is NOT MEASURED and the reason is given. Exact counts need no run
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from benchmark.claims.counted import other_counts
 from benchmark.claims.estimates import exact_finding, predicted_finding, prediction_beside
 from benchmark.claims.file import Claim, ClaimsFile
 from benchmark.claims.language import Expression
@@ -46,7 +48,9 @@ def judge(claim: Claim, studies: Sequence[Study], claims: str) -> list[Verdict]:
         return [_with(claim, claims, found)]
     exact = exact_finding(expression, claim.on, claim.preset or PAPER)
     if exact is not None:
-        return [_with(claim, claims, exact)]
+        other = other_counts(expression, exact, claim.on, claim.preset or PAPER, studies)
+        evidence = "; ".join(part for part in (exact.evidence, other) if part)
+        return [_with(claim, claims, replace(exact, evidence=evidence))]
     findings: list[Finding] = []
     reasons = []
     for study in studies:

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from benchmark.backbones.hub import HUB
+from benchmark.claims.conditions import other_training, part_taken, prompts_taken
 from benchmark.claims.file import Claim
 from benchmark.claims.language import Expression
 from benchmark.claims.measures import Measure
@@ -38,6 +39,7 @@ def measured_finding(claim: Claim, expression: Expression, study: Study) -> Find
     scored = isinstance(expression.subject, MetricName)
     _check_run(claim, study, scored)
     sides = []
+    used: list[Cell] = []
     for arm in expression.arms:
         preset = arm.preset or claim.preset or "paper"
         cells = study.trained(arm.method, preset)
@@ -45,7 +47,13 @@ def measured_finding(claim: Claim, expression: Expression, study: Study) -> Find
         if not cells:
             raise NotMeasuredError(f"no cells of {named}")
         _check_cells(cells, claim.on, named)
+        _check_shared(cells, expression.subject, study, named)
+        used += cells
         sides.append((arm.method, preset, named))
+    if claim.protocol or (scored and claim.on in HUB):
+        taken = prompts_taken(used, study)
+        if taken is not None and taken[0] < taken[1]:
+            raise NotMeasuredError(f"only {taken[0]} of {taken[1]} prompts")
     if isinstance(expression.subject, MetricName):
         rows, what = _scores(expression.subject, study)
     else:
@@ -57,13 +65,15 @@ def measured_finding(claim: Claim, expression: Expression, study: Study) -> Find
             raise NotMeasuredError(_missing(expression.subject, named, study))
         parts.append(mine.assign(side=side))
     finding = _single(parts[0]) if len(parts) == 1 else _paired(parts, expression.form == "ratio")
-    planned = {cell.subject for cell in study.trained(sides[0][0], sides[0][1])}
+    whole = study.whole.subjects if study.whole and (scored or claim.protocol) else 0
     return replace(
         finding,
-        label=_label(study),
+        label=_label(study, part=(finding.subjects or 0) < whole),
         run=study.name,
         kind=_kind(expression.subject),
-        evidence=_evidence(study, what, sum(map(len, parts)), finding, len(planned)),
+        evidence=_evidence(
+            study, what, sum(map(len, parts)), part_taken(used, study, finding.subjects)
+        ),
     )
 
 
@@ -105,6 +115,19 @@ def _check_cells(cells: list[Cell], backbone: str | None, named: str) -> None:
                 f"{named} was trained at {cell.resolution} px, {backbone} is for "
                 f"{HUB[backbone].resolution} px"
             )
+
+
+def _check_shared(
+    cells: list[Cell], subject: Measure | MetricName, study: Study, named: str
+) -> None:
+    """What the methods of a run share is as published; a count does not depend on it."""
+    cost = isinstance(subject, Measure)
+    if isinstance(subject, Measure) and subject.kind == "exact":
+        return
+    sampled = not cost or subject.name.endswith(".prepare")
+    published = sampled and study.shared("backbone") != "toy"
+    if other := other_training(cells, cost, published):
+        raise NotMeasuredError(f"{named} was not trained with the published settings: {other}")
 
 
 @cache
@@ -219,16 +242,20 @@ def _kind(subject: Measure | MetricName) -> Kind:
     return subject.kind if isinstance(subject, Measure) else "measured"
 
 
-def _label(study: Study) -> str | None:
+def _label(study: Study, part: bool) -> str | None:
+    """What sets the figure apart from the claim's, joined: `toy, random weights, part`."""
     backbone = study.shared("backbone")
-    if backbone == "toy" or study.shared("dataset") == "toyworld":
-        return "toy"
-    return "random weights" if backbone.startswith("blank-") else None
+    words = {
+        "toy": backbone == "toy" or study.shared("dataset") == "toyworld",
+        "random weights": backbone.startswith("blank-"),
+        "part": part,
+    }
+    return ", ".join(word for word, holds in words.items() if holds) or None
 
 
-def _evidence(study: Study, what: str, rows: int, finding: Finding, planned: int) -> str:
+def _evidence(study: Study, what: str, rows: int, taken: str) -> str:
     parts = [
-        f"{what}: {rows} rows, {finding.subjects} of {planned} subjects",
+        f"{what}: {rows} rows, {taken}",
         f"run {study.name}",
         f"backbone {study.shared('backbone')}, {study.shared('resolution')} px",
         f"{study.shared('dataset')} {study.shared('split')}",

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchmark.collect import stamp
 from benchmark.plan import Cell
 from benchmark.store import Run
+from benchmark.subjects import DATASET_NAMES, open_dataset
+from benchmark.together import parts
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class Whole:
+    """All that there is of a data set, of which a run may have taken a part."""
+
+    subjects: int
+    """Of the split."""
+    prompts: Mapping[bool, frozenset[str]]
+    """Ids, for live subjects (True) and for objects."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,10 @@ class Study:
     """Of the cells that are done, as in results.parquet."""
     costs: pd.DataFrame
     environment: Mapping[str, Any]
+    whole: Whole | None = None
+    """None for data that is not of this project, and for subjects put together."""
+    stamp: str | None = None
+    """`benchmark.collect.stamp` of the run when its tables were read."""
 
     def shared(self, field: str) -> str:
         """What all cells have in one field: `backbone`, `protocol`, `dataset`, `split`, ..."""
@@ -61,6 +78,23 @@ def _words(compute: Mapping[str, Any]) -> list[str]:
     return words
 
 
+def whole_of(cells: Sequence[Cell]) -> Whole | None:
+    """What the cells' data set and split hold in all; None where nothing here knows."""
+    place = {(cell.dataset, cell.split) for cell in cells}
+    if len(place) != 1 or any(len(parts(cell.subject)) > 1 for cell in cells):
+        return None
+    ((name, split),) = place
+    if name not in DATASET_NAMES:
+        return None
+    dataset = open_dataset(name)
+    if split not in dataset.split_names():
+        return None
+    prompts = {
+        live: frozenset(prompt.id for prompt in dataset.prompts(live)) for live in (True, False)
+    }
+    return Whole(len(dataset.split(split)), prompts)
+
+
 def study_of(run: Run, name: str | None = None) -> Study:
     """The run, from its tables as they lie on disk."""
     return Study(
@@ -69,4 +103,6 @@ def study_of(run: Run, name: str | None = None) -> Study:
         results=run.results(),
         costs=run.costs(),
         environment=run.environment,
+        whole=whole_of(run.planned),
+        stamp=stamp(run),
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.atomic import write_json
@@ -42,9 +42,14 @@ class Targets:
         return [*(load_claims(name) for name in shipped_names()), *self.bundled]
 
     def keep(self, verdicts: Sequence[Verdict]) -> None:
-        """Writes verdicts.json into each run: its own verdicts, and those that need no run."""
+        """Writes verdicts.json into each run: its own verdicts, and those that need no run.
+
+        Each record's `stamp` is the run's when it was judged, see `benchmark.collect.stamp`.
+        """
+        stamps = {study.name: study.stamp for study in self.studies}
         for name, folder in self.folders.items():
-            mine = [v.to_json() for v in verdicts if v.run in (name, None)]
+            stamp = {"stamp": stamps[name]}
+            mine = [v.to_json() | stamp for v in verdicts if v.run in (name, None)]
             write_json(folder / VERDICTS, mine)
 
 
@@ -56,6 +61,7 @@ def open_targets(names: Sequence[str], digest: str | None = None) -> Targets:
     bundled: list[ClaimsFile] = []
     differences: list[str] = []
     notes: list[str] = []
+    archives: dict[int, Path] = {}
     bundles = [name for name in names if Path(name).is_file() and zipfile.is_zipfile(name)]
     if digest is not None and len(bundles) != 1:
         raise UserError("--digest is of one bundle; name that bundle alone with it")
@@ -64,6 +70,7 @@ def open_targets(names: Sequence[str], digest: str | None = None) -> Targets:
         if name in bundles:
             checked = check_bundle(path, digest)
             differences += [f"{name}: {line}" for line in checked.differences]
+            archives[len(studies)] = path
             studies.append(checked.study)
             bundled += [file for file in checked.claims if file.name not in shipped_names()]
             if not checked.differences:
@@ -81,6 +88,7 @@ def open_targets(names: Sequence[str], digest: str | None = None) -> Targets:
                 f"{name} is neither a claims file ({', '.join(shipped_names())}, or a .toml), nor "
                 "a run's folder, nor a bundle"
             )
+    studies = _apart(studies, archives)
     _distinct([study.name for study in studies])
     return Targets(
         claims=tuple(claims),
@@ -103,6 +111,23 @@ def _short(name: str, names: Sequence[str]) -> str:
     """The folder's own name; the path as given where another has the same."""
     own = Path(name).resolve().name
     return name if sum(Path(other).resolve().name == own for other in names) > 1 else own
+
+
+def _apart(studies: Sequence[Study], archives: Mapping[int, Path]) -> list[Study]:
+    """Bundles of runs of one name take their file's name, its whole path where that is taken too.
+
+    archives: index in `studies` -> the bundle's file.
+    """
+    names = [study.name for study in studies]
+    files = [archives[n].name if n in archives else name for n, name in enumerate(names)]
+    made = []
+    for number, study in enumerate(studies):
+        if number in archives and names.count(study.name) > 1:
+            file = archives[number]
+            name = file.name if files.count(file.name) == 1 else str(file)
+            study = replace(study, name=name)
+        made.append(study)
+    return made
 
 
 def _distinct(names: Sequence[str]) -> None:

@@ -35,7 +35,10 @@ def in_base_unit(digits: str, suffix: str, unit: Unit) -> float:
     if suffix not in SUFFIXES[unit]:
         known = ", ".join(SUFFIXES[unit]) or "none: a plain number"
         raise ValueError(f"{suffix!r} is no unit of {unit}; units here: {known}")
-    return float(Decimal(digits) * SUFFIXES[unit][suffix])
+    try:
+        return float(Decimal(digits) * SUFFIXES[unit][suffix])
+    except ArithmeticError:
+        raise ValueError(f"{digits} {suffix} is larger than any quantity") from None
 
 
 def shown(value: float, unit: Unit) -> str:

@@ -33,7 +33,8 @@ class Finding:
     """None for a count that needs no subjects."""
     evidence: str
     label: str | None = None
-    """`toy` or `random weights`: found on what no paper speaks of."""
+    """`toy`, `random weights`, `part`, or several of them: found on what no paper speaks of, or on
+    fewer subjects than the split has."""
     run: str | None = None
     reason: str | None = None
 

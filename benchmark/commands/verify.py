@@ -49,7 +49,8 @@ def verify(
 
     A bundle is checked first: checksums, then everything that follows from its raw rows is computed
     again. With a run, the verdicts are kept in its folder as verdicts.json. Exit code 1 when a
-    claim is REFUTED or a bundle is not what it says; see docs/claims.md.
+    claim is REFUTED or a bundle is not what it says, which then gets no verdict; see
+    docs/claims.md.
     """
     from rich.console import Console
 
@@ -59,6 +60,9 @@ def verify(
     targets = open_targets(what, digest)
     for line in (*targets.notes, *targets.differences):
         typer.echo(_printable(line), err=True)
+    if targets.differences:
+        typer.echo("no verdict is given: a bundle is not what it says", err=True)
+        raise typer.Exit(FAILED)
     with Console(stderr=True).status("judging; counts and predictions are made once and kept"):
         verdicts = judge_all(targets.files(), targets.studies)
     targets.keep(verdicts)
@@ -69,7 +73,7 @@ def verify(
         console.print(_table(verdicts))
         console.print(_count(verdicts), markup=False)
     bad = {"REFUTED", "INCONCLUSIVE", "NOT MEASURED"} if strict else {"REFUTED"}
-    if targets.differences or any(verdict.verdict in bad for verdict in verdicts):
+    if any(verdict.verdict in bad for verdict in verdicts):
         raise typer.Exit(FAILED)
 
 

@@ -10,7 +10,9 @@ import pytest
 from benchmark.bundle.archive import read_zip, zip_bytes
 from benchmark.claims.measured import preset_settings
 from benchmark.cli import main
+from benchmark.collect import stamp
 from benchmark.config import Prior, Training
+from benchmark.store import Run
 from tests.reports.made_up import CONTROLS, cell, make_run
 
 CLAIM = """
@@ -34,7 +36,15 @@ def made_up(tmp_path_factory) -> Path:
         for subject in ("dog_a", "dog_b", "cat_c", "teapot_d", "clock_e")
         for method in ("base", "textboost", "dreambooth")
     ]
-    return make_run(tmp_path_factory.mktemp("runs") / "made-up", cells).path
+    made = make_run(tmp_path_factory.mktemp("runs") / "made-up", cells)
+    for one in cells:
+        folder = made.folder(one.key).path
+        costs = json.loads((folder / "cost.json").read_text())
+        if one.method not in CONTROLS:
+            trained = [c for c in costs if c["stage"] in ("load", "prepare", "train", "save")]
+            content = {"files": {"model.safetensors": "0" * 64}, "costs": trained}
+            (folder / "checkpoint.json").write_text(json.dumps(content))
+    return made.path
 
 
 def own(method: str) -> dict[str, object]:
@@ -91,9 +101,15 @@ def test_json_is_the_contract_and_is_kept_in_the_run(run, tbbench):
         assert verdict["claims"] == "mine"
     first, second = verdicts
     assert first["low"] < first["estimate"] < first["high"]
-    assert (first["n"], first["bound"], first["label"]) == (5, "> 0", "toy")
+    assert (first["n"], first["bound"], first["label"]) == (5, "> 0", "toy, part")
     assert (second["estimate"], second["low"], second["n"]) == (None, None, None)
-    assert json.loads((run / "verdicts.json").read_text()) == verdicts
+    kept = json.loads((run / "verdicts.json").read_text())
+    now = {"stamp": stamp(Run.open(run))}
+    assert kept == [verdict | now for verdict in verdicts]
+    # Another attempt at a cell, and what was judged is older than the run.
+    record = next((run / "cells").glob("*/cell.json"))
+    record.write_text(record.read_text().replace('"attempts": 1', '"attempts": 2'))
+    assert stamp(Run.open(run)) != now["stamp"]
 
 
 def test_the_table_says_what_rests_on_what(run, tbbench):
@@ -101,7 +117,7 @@ def test_the_table_says_what_rests_on_what(run, tbbench):
     text = " ".join(out.split())
     assert code == 0
     assert "SUPPORTED" in text
-    assert "(toy)" in text
+    assert "(toy, part)" in text
     assert "measured [" in text
     assert "n = 5" in text
     assert "1 SUPPORTED, 0 REFUTED, 0 INCONCLUSIVE, 1 NOT MEASURED" in text
@@ -153,10 +169,27 @@ def test_a_changed_bundle_fails_and_is_named(run, tbbench):
     files["verdicts.json"] = files["verdicts.json"].replace(b'"n": 5', b'"n": 30')
     Path("changed.zip").write_bytes(zip_bytes(files))
     code, out, err = tbbench("verify", mine, "changed.zip")
-    assert code == 1
-    assert "1 SUPPORTED" in out
+    assert (code, out) == (1, "")
     assert "changed.zip: verdicts.json is not the file that was packed" in err
     assert "changed.zip: verdicts.json: [true made-up].n is 30, computed again 5" in err
+    assert err.endswith("no verdict is given: a bundle is not what it says\n")
+    code, out, err = tbbench("verify", mine, "changed.zip", "--json")
+    assert (code, out) == (1, ""), "not even an empty list, which would read as nothing refuted"
+
+
+def test_bundles_of_runs_of_one_name_are_told_apart_by_their_files(run, tbbench):
+    mine = write("mine.toml", TRUE)
+    tbbench("bundle", str(run), "--claims", mine, "--out", "one.zip")
+    tbbench("bundle", str(run), "--claims", mine, "--out", "two.zip")
+    code, out, _ = tbbench("verify", mine, "one.zip", "two.zip", "--json")
+    assert code == 0
+    assert [v["run"] for v in json.loads(out)] == ["one.zip", "two.zip"]
+    code, out, _ = tbbench("verify", mine, str(run), "one.zip", "--json")
+    assert code == 0
+    assert [v["run"] for v in json.loads(out)] == ["made-up", "one.zip"]
+    code, out, err = tbbench("verify", mine, "one.zip", "one.zip")
+    assert (code, out) == (2, "")
+    assert "one.zip is named twice" in err
 
 
 def test_nothing_of_a_bundle_steers_the_terminal(run, tbbench):

@@ -16,6 +16,7 @@ from rich.console import Console
 from benchmark.bundle import archive
 from benchmark.bundle.archive import read_zip, zip_bytes
 from benchmark.bundle.check import check_bundle, checksum_differences
+from benchmark.bundle.choice_check import choice_differences
 from benchmark.bundle.pack import pack
 from benchmark.claims.file import parse_claims
 from benchmark.claims.measured import preset_settings
@@ -24,7 +25,7 @@ from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.runner import run_benchmark
 from benchmark.store import Run
-from tests.reports.made_up import cell, make_run
+from tests.reports.made_up import cell, config, make_run
 
 CHANGED = " is not the file that was packed: another SHA-256"
 METHODS = ("textboost", "dreambooth")
@@ -56,17 +57,24 @@ def planned(method: str, subject: str) -> Cell:
     )
 
 
+def keep_training_costs(run: Run) -> None:
+    """checkpoint.json of every cell that is done, as training writes it."""
+    for one in run.planned:
+        folder = run.folder(one.key).path
+        if not (folder / "cost.json").is_file():
+            continue
+        costs = json.loads((folder / "cost.json").read_text())
+        trained = [c for c in costs if c["stage"] in ("load", "prepare", "train", "save")]
+        content = {"files": {"model.safetensors": "0" * 64}, "costs": trained}
+        (folder / "checkpoint.json").write_text(json.dumps(content))
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
     """5 subjects, 2 methods, which keep the costs of their training twice."""
     cells = [planned(method, subject) for subject in SUBJECTS for method in METHODS]
     made = make_run(tmp_path_factory.mktemp("runs") / "made-up", cells)
-    for one in cells:
-        folder = made.folder(one.key).path
-        costs = json.loads((folder / "cost.json").read_text())
-        trained = [c for c in costs if c["stage"] in ("load", "prepare", "train", "save")]
-        content = {"files": {"model.safetensors": "0" * 64}, "costs": trained}
-        (folder / "checkpoint.json").write_text(json.dumps(content))
+    keep_training_costs(made)
     return made
 
 
@@ -168,7 +176,8 @@ def put(place, value):
     def change(content):
         for step in place[:-1]:
             content = content[step]
-        assert content[place[-1]] != value
+        assert not isinstance(content, list) or content[place[-1]] != value
+        assert not isinstance(content, dict) or content.get(place[-1]) != value
         content[place[-1]] = value
 
     return in_json(change)
@@ -216,6 +225,30 @@ TAMPERED = [
     ("verdicts.json", put([1, "verdict"], "SUPPORTED"), r"verdicts\.json: .*is 'SUPPORTED'"),
     ("claims/mine.toml", replaced("> 0.01", "> 0.02"), r"verdicts\.json: .*bound is '> 0\.01'"),
     ("bundle.json", put(["format"], 2), r"bundle\.json: format is 2"),
+    ("config.toml", replaced("A made-up run", "Another"), r"config\.toml: title is 'Another'"),
+    ("config.toml", replaced('    "dog_a",\n', ""), r"config\.toml: no subject dog_a, which cells"),
+    (
+        "config.toml",
+        replaced('    "dog_a",\n', '    "dog_a",\n    "dog_z",\n'),
+        r"config\.toml: subject dog_z has no cells",
+    ),
+    ("config.toml", replaced('    "on-the-beach",\n', ""), r"config\.toml: no prompt on-the-beach"),
+    (
+        "config.toml",
+        replaced('"on-the-beach",\n', '"on-the-beach",\n    "in-the-snow",\n'),
+        r"config\.toml: prompt in-the-snow is missing from cells",
+    ),
+    (
+        "config.toml",
+        replaced('name = "dreambooth"', 'name = "textual-inversion"'),
+        r"config\.toml: no method dreambooth with preset toy, which cells have",
+    ),
+    ("plan.json", put(["resolved", "x"], {}), r"plan\.json: resolved is \{'x': \{\}\}"),
+    ("plan.json", in_json(lambda plan: plan["cells"].pop()), r"plan\.json: no cell of dreambooth"),
+    ("cell.json", put(["nice"], 1), r"cell\.json: nice does not belong there"),
+    ("checkpoint.json", put(["nice"], 1), r"checkpoint\.json: nice does not belong there"),
+    ("checkpoint.json", put(["files"], {}), r"checkpoint\.json: it names no file"),
+    ("checkpoint.json", put(["files", "x"], "0"), r"checkpoint\.json: a checksum in it is none"),
 ]
 
 
@@ -231,6 +264,25 @@ def test_one_changed_number_is_named(whole, tmp_path, file, change, named):
     lines = differences(write(tmp_path / "signed.zip", signed(files)))
     assert any(re.search(named, line) for line in lines), lines
     assert not any("SHA-256" in line for line in lines), "its checksums were made to fit"
+
+
+def test_a_training_that_keeps_no_costs_of_its_own_is_named(whole, tmp_path):
+    """The file and its line in bundle.json are both gone."""
+    files = read_zip(whole)
+    gone = sorted(name for name in files if name.endswith("/checkpoint.json"))[0]
+    del files[gone]
+    (line,) = differences(write(tmp_path / "gone.zip", signed(files)))
+    assert line.endswith(f"{gone} is missing, and cost.json has costs of a training")
+
+
+def test_steps_that_nobody_asked_for_are_named():
+    """`training.steps` taken out of config.toml: the cells have other steps than their preset."""
+    settings = {**preset_settings("textboost", "toy"), "steps": 3}
+    cells = [cell("textboost", "dog_a", settings=settings)]
+    asked = config(["dog_a"], ["textboost"], training={"steps": 3})
+    assert list(choice_differences(asked, cells)) == []
+    (line,) = choice_differences(config(["dog_a"], ["textboost"]), cells)
+    assert line == "config.toml: textboost.steps is 3 in cells and not asked for"
 
 
 def differences(path: Path, digest: str | None = None) -> list[str]:
@@ -321,6 +373,17 @@ def test_links_and_doubles_are_refused(tmp_path):
         read_zip(path)
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_only_plain_and_deflated_files_are_unpacked(tmp_path, packing):
+    path = tmp_path / "odd.zip"
+    with zipfile.ZipFile(path, "w", packing) as opened:
+        opened.writestr("run.json", "{}")
+    with pytest.raises(
+        UserError, match=r"odd\.zip: run\.json is packed in a way that no bundle is"
+    ):
+        read_zip(path)
+
+
 def test_nothing_larger_than_a_bundle_is_read(tmp_path, monkeypatch):
     """A small archive that grows: a megabyte of zeros packs into a kilobyte."""
     path = tmp_path / "bomb.zip"
@@ -366,6 +429,7 @@ def test_an_unfinished_run_is_packed_as_far_as_it_is(tmp_path):
         failed=[("textboost", "dog_a")],
         pending=[("dreambooth", "dog_b")],
     )
+    keep_training_costs(run)
     pack(run, tmp_path / "half.zip", [parse_claims(CLAIMS, "mine.toml")])
     checked = check_bundle(tmp_path / "half.zip")
     assert checked.differences == ()

@@ -1,5 +1,6 @@
 """Verdicts on constructed results, whose estimates are computed by hand."""
 
+from dataclasses import replace
 from math import exp, log
 
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 from benchmark.claims.file import Claim
 from benchmark.claims.judge import judge
 from benchmark.claims.measured import preset_settings
-from benchmark.claims.study import Study
+from benchmark.claims.study import Study, Whole, whole_of
 from benchmark.collect import COST_COLUMNS, RESULT_COLUMNS
-from tests.reports.made_up import cell
+from tests.reports.made_up import PROMPTS, cell
 
 EIGHT = [f"subject_{number}" for number in range(8)]
 SCORE = {"metric": "alignment", "encoder": "clip-vit-b-32", "reference": None}
@@ -20,7 +21,7 @@ PLACE = {"preset": "paper", "backbone": "sd15", "dataset": "dreambench", "split"
 
 
 def made(method, subject, **changes):
-    place = {**PLACE, "resolution": 512, "sampler": "dpm++", **changes}
+    place = {**PLACE, "resolution": 512, "sampler": "dpm++", "prior": {}, **changes}
     return cell(method, subject, **{"settings": preset_settings(method, place["preset"]), **place})
 
 
@@ -212,6 +213,88 @@ def test_a_run_with_changed_settings_is_no_run_of_the_preset():
     assert "textboost was not trained as its preset says: steps 3 instead of 250" in found.evidence
 
 
+SHARED = [
+    ({"compute": {"accumulation": 8}}, "[training] accumulation is 8 instead of 1", None),
+    (
+        {"compute": {"gradient_checkpointing": True}},
+        "[training] gradient_checkpointing is true instead of false",
+        None,
+    ),
+    ({"compute": {"attention": "math"}}, "[training] attention is math instead of sdpa", None),
+    ({"compute": {"optimizer": "8bit"}}, "[training] optimizer is 8bit", "optimizer is 8bit"),
+    ({"prior": {"steps": 10}}, None, "[prior] steps is 10 instead of 50"),
+    ({"compute": {"precision": "fp16", "optimizer": "foreach"}}, None, None),
+]
+
+
+@pytest.mark.parametrize(("changes", "cost", "score"), SHARED)
+def test_what_methods_share_is_as_published_or_nothing_is_measured(changes, cost, score):
+    """Costs need the plain step, scores need published prior pictures; precision is free."""
+    there = study(BOTH, TIMES, **changes)
+    for expression, reason in ((SECONDS, cost), (DIFFERENCE, score)):
+        found = one(expression, there, backbone="sd15")
+        assert found.verdict == ("NOT MEASURED" if reason else "SUPPORTED")
+        assert (reason or "") in found.evidence
+
+
+def test_the_toy_runs_may_sample_prior_pictures_as_they_do():
+    toy = study(BOTH, prior={"steps": 25}, backbone="toy", dataset="toyworld")
+    assert one("difference(alignment, textboost, dreambooth) > 0", toy).verdict == "SUPPORTED"
+
+
+def with_whole(prompts, subjects=30):
+    """The run whose cells have 2 prompts, of a data set that has `prompts` and `subjects`."""
+    ids = frozenset([*PROMPTS, *(f"other-{n}" for n in range(prompts - len(PROMPTS)))])
+    return replace(study(BOTH, TIMES), whole=Whole(subjects, {True: ids, False: ids}))
+
+
+def test_a_part_of_the_subjects_is_named_and_labelled():
+    found = one(DIFFERENCE, with_whole(2), backbone="sd15")
+    assert (found.verdict, found.label) == ("SUPPORTED", "part")
+    assert "8 of 30 subjects of split n1, 2 of 2 prompts" in found.evidence
+    assert one(DIFFERENCE, with_whole(2, subjects=8), backbone="sd15").label is None
+    # What a training takes does not hang on which subjects were taken.
+    assert one(SECONDS, with_whole(25), backbone="sd15").label is None
+
+
+def test_a_papers_score_needs_all_prompts():
+    found = one(DIFFERENCE, with_whole(25), backbone="sd15")
+    assert (found.verdict, found.evidence) == ("NOT MEASURED", "run: only 2 of 25 prompts")
+    free = one(DIFFERENCE, with_whole(25))
+    assert (free.verdict, free.label) == ("SUPPORTED", "part")
+    assert "2 of 25 prompts" in free.evidence
+    named = one(SECONDS, with_whole(25), protocol="dreambooth")
+    assert "protocol" in named.evidence
+    under = replace(study(BOTH, TIMES, protocol_name="dreambooth"), whole=with_whole(25).whole)
+    found = one(SECONDS, under, protocol="dreambooth")
+    assert found.evidence == "run: only 2 of 25 prompts"
+
+
+def test_the_whole_of_a_data_set_is_the_data_sets_own():
+    found = whole_of([made("textboost", "dog6")])
+    assert found.subjects == 30
+    assert {live: len(ids) for live, ids in found.prompts.items()} == {True: 25, False: 25}
+    assert whole_of([made("textboost", "dog6+cat")]) is None
+    assert whole_of([made("textboost", "dog6", dataset="elsewhere")]) is None
+
+
+def test_a_runs_own_count_is_named_where_it_differs():
+    expression = "checkpoint_bytes(textual-inversion:toy, toy) < 1 MB"
+    columns = {"stage": "save", "measure": "checkpoint_bytes", "kind": "exact"}
+
+    def counted(value):
+        costs = [("textual-inversion", [value] * 8, columns)]
+        compute = {"precision": "fp16"}
+        return study(costs=costs, compute=compute, backbone="toy", preset="toy")
+
+    exact = one(expression)
+    assert (exact.kind, exact.estimate) == ("exact", 1616)
+    found = one(expression, counted(exact.estimate / 2))
+    assert (found.verdict, found.estimate) == ("SUPPORTED", exact.estimate)
+    assert found.evidence == f"{exact.evidence}; run run has 808 B (fp16)"
+    assert one(expression, counted(exact.estimate)).evidence == exact.evidence
+
+
 def test_toy_clip_is_never_clip_t():
     toy = study(two([0.5] * 8, [0.1] * 8, encoder="toy-clip"), backbone="toy", dataset="toyworld")
     found = one(DIFFERENCE, toy)
@@ -278,6 +361,8 @@ def test_random_weights_cost_what_true_ones_do_and_say_so():
     there = study(costs=TIMES, backbone="blank-sd15")
     found = one(SECONDS, there, backbone="sd15")
     assert (found.verdict, found.label) == ("SUPPORTED", "random weights")
+    toyworld = study(costs=TIMES, backbone="blank-sd15", dataset="toyworld")
+    assert one(SECONDS, toyworld, backbone="sd15").label == "toy, random weights"
 
 
 def test_every_run_that_measures_a_claim_is_judged_apart():
@@ -288,15 +373,14 @@ def test_every_run_that_measures_a_claim_is_judged_apart():
 
 
 def test_the_evidence_names_what_moves_a_cost():
-    compute = {"precision": "fp16", "gradient_checkpointing": True, "accumulation": 2}
-    there = study(costs=TIMES, compute=compute)
+    compute = {"precision": "fp16", "attention": "sdpa", "optimizer": "foreach"}
+    there = study(costs=TIMES, compute={**compute, "gradient_checkpointing": False})
     evidence = one(SECONDS, there).evidence
-    assert "fp16, gradient_checkpointing, accumulation 2" in evidence
+    assert "fp16, sdpa, foreach" in evidence
+    assert "checkpointing" not in evidence
     assert "wall_seconds of stage train: 8 rows, 8 of 8 subjects" in evidence
     assert "sd15, 512 px" in evidence
     assert "cpu: a processor" in evidence
-    plain = study(costs=TIMES, compute={**compute, "gradient_checkpointing": False})
-    assert "checkpointing" not in one(SECONDS, plain).evidence
 
 
 def test_a_claim_that_nothing_can_judge_says_why():

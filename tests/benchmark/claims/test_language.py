@@ -234,3 +234,11 @@ def test_units_are_the_float_next_to_what_is_written(digits, suffix, unit, value
 )
 def test_values_as_people_read_them(value, unit, text):
     assert shown(value, unit) == text
+
+
+@pytest.mark.parametrize("number", ["9e999999999 kB", "1e99999999999999999999999999 kB"])
+def test_a_number_beyond_all_bounds_is_refused_in_one_line(number):
+    """Decimal overflows on the first, and cannot read the second."""
+    with pytest.raises(ExpressionError, match="larger than any quantity") as error:
+        parse(f"checkpoint_bytes(textboost) < {number}")
+    assert "\n" not in str(error.value)
