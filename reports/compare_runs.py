@@ -19,7 +19,7 @@ from reports.changes_text import (
     score_changes_text,
 )
 from reports.comparable import check_comparable
-from reports.data_files import FORMULA
+from reports.data_files import frame_csv
 from reports.study import Part, Study, in_words, machine, open_study
 from reports.tables import belongs, headline, summary
 from reports.text import markdown
@@ -45,7 +45,7 @@ class Changes:
             "setting-changes": (self.settings, self.settings.fillna("missing")),
         }
         for name, (numbers, text) in words.items():
-            write_text(folder / f"{name}.csv", numbers.map(_harmless).to_csv(index=False))
+            write_text(folder / f"{name}.csv", frame_csv(numbers))
             write_text(folder / f"{name}.md", markdown(text))
 
     def page_table(self) -> pd.DataFrame:
@@ -126,11 +126,6 @@ def _cells(part: Part) -> list[dict[str, Any]]:
 
 def _same_machine(part: Part, before: Part) -> bool:
     return machine(part.run.environment) == machine(before.run.environment)
-
-
-def _harmless(value: object) -> object:
-    """A text that a spreadsheet would calculate stands behind an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(tuple(FORMULA)) else value
 
 
 def _told(part: Part) -> str:

@@ -8,11 +8,14 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reports import format as show
 from reports.cells import TEXT, Cell, Table
 from reports.markup import notes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WIDE = "\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 FORMULA = f"=+-@\N{FULLWIDTH EQUALS SIGN}{WIDE}"
@@ -28,7 +31,7 @@ def csv_text(table: Table) -> str:
         _csv_columns(head.title, cells) for head, cells in zip(table.heads, columns, strict=True)
     ]
     wide = [column for part in parts for column in part]
-    writer.writerow([_harmless(title) for title, _ in wide])
+    writer.writerow([harmless(title) for title, _ in wide])
     writer.writerows(zip(*(entries for _, entries in wide), strict=True))
     return out.getvalue()
 
@@ -43,6 +46,12 @@ def json_text(table: Table) -> str:
         "notes": notes(table),
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def frame_csv(frame: pd.DataFrame) -> str:
+    """A frame as CSV, its numbers in full; texts and titles are `harmless`."""
+    shown = frame.map(lambda value: harmless(value) if isinstance(value, str) else value)
+    return shown.rename(columns=lambda name: harmless(str(name))).to_csv(index=False)
 
 
 def _csv_columns(title: str, cells: Sequence[Cell]) -> list[tuple[str, list[object]]]:
@@ -65,7 +74,7 @@ def _kind(cell: Cell) -> str:
 def _csv_value(cell: Cell) -> object:
     if cell.value is None:
         return ""
-    return _harmless(cell.value) if isinstance(cell.value, str) else _csv_number(cell.value)
+    return harmless(cell.value) if isinstance(cell.value, str) else _csv_number(cell.value)
 
 
 def _csv_number(value: float) -> object:
@@ -74,7 +83,7 @@ def _csv_number(value: float) -> object:
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """A text that a spreadsheet shows: behind an apostrophe where it would calculate."""
     line = show.plain(text, limit=None)
     return f"'{line}" if line[:1] in tuple(FORMULA) and not _is_number(line) else line

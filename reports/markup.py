@@ -58,12 +58,12 @@ small { white-space: nowrap }
 
 def markdown(table: Table) -> str:
     """The table as Markdown, its caption above and its notes below."""
-    head = [_markdown(head.title) for head in table.heads]
+    head = [escaped(head.title) for head in table.heads]
     ruler = ["---:" if head.kind == NUMBER else ":---" for head in table.heads]
     rows = [[_markdown_entry(cell) for cell in row] for row in table.rows()]
     lines = ["| " + " | ".join(entries) + " |" for entries in (head, ruler, *rows)]
-    below = [_markdown(note, limit=None) for note in notes(table)]
-    parts = [_markdown(table.caption, limit=None), "\n".join(lines), *below]
+    below = [escaped(note, limit=None) for note in notes(table)]
+    parts = [escaped(table.caption, limit=None), "\n".join(lines), *below]
     return "\n\n".join(parts) + "\n"
 
 
@@ -85,11 +85,12 @@ def notes(table: Table) -> list[str]:
     return [*([" ".join(legend)] if legend else []), *table.notes]
 
 
-def _markdown(text: object, limit: int | None = show.LONGEST_NAME) -> str:
+def escaped(text: object, limit: int | None = show.LONGEST_NAME) -> str:
+    """A text in which Markdown finds no markup."""
     return SPECIAL.sub(r"\\\1", show.plain(text, limit))
 
 
 def _markdown_entry(cell: Cell) -> str:
-    value = _markdown(cell.number)
+    value = escaped(cell.number)
     value = {"best": f"**{value}**", "tied": f"{value} ≈"}.get(cell.rank, value)
     return f"{value} {cell.interval}" if cell.interval else value

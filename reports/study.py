@@ -140,12 +140,14 @@ class Study:
 
         With the column `machine`, a name for each, where the runs come from different ones.
         """
+        import numpy as np
+
         merged = self._merged("costs")
         if len(self.machines) < 2:
             return merged
         of_run = {name: names[0] for names in self.machines.values() for name in names}
-        rows = [of_run.get(part.name) for part in self.parts for _ in part.tables["costs"].index]
-        return merged.assign(machine=rows)
+        rows = [of_run[part.name] for part in self.parts for _ in part.tables["costs"].index]
+        return merged.assign(machine=np.array(rows))
 
     def cells(self) -> pd.DataFrame:
         """One row per planned cell, of all runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Hashable
 from itertools import groupby
@@ -15,12 +16,16 @@ from rich.text import Text
 
 from benchmark.stats import SUBJECTS_FOR_INTERVAL
 from reports import format as show
+from reports.markup import escaped
 from reports.tables import Column, Score, best, columns, summary, values, wide
 
 WIDTH = 9
 """Characters of a score column in the terminal: an interval, and the longest word of a title."""
 ACROSS = 5
 """Score columns side by side; more of an encoder's go into a table below."""
+
+SCORE = re.compile(r"(\*\*)?[-+]?[0-9.]+( \[[-+]?[0-9.]+ to [-+]?[0-9.]+\])?(\*\*)?")
+"""A score and its interval, in bold or not, as `comparison_text` writes them."""
 
 
 def markdown(frame: pd.DataFrame) -> str:
@@ -33,8 +38,8 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def _as_text(cell: str) -> str:
-    """A cell that neither ends itself nor begins a tag."""
-    return cell.replace("|", r"\|").replace("<", r"\<").replace("\n", " ")
+    """A cell in which only the bold of a best score is markup."""
+    return cell if SCORE.fullmatch(cell) else escaped(cell, limit=None)
 
 
 def comparison_text(table: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from benchmark.atomic import write_bytes, write_text
 from reports import format as show
 from reports.cells import Table
 from reports.costs import cost_table, cost_text, settings_table
+from reports.data_files import frame_csv
 from reports.fact_tables import costs_in_cells
 from reports.figures import png
 from reports.leads import leads
@@ -42,7 +43,7 @@ def write_report(
         _frame(folder / "differences", compared, texts)
     if len(measured):
         _frame(folder / "costs", measured, prices)
-    write_text(folder / "settings.csv", settings.to_csv(index=False))
+    write_text(folder / "settings.csv", frame_csv(settings))
     found = leads(results, table) if len(table) else {}
     drawings = draw(results, table, costs, material.losses)
     for stem, (content, figure) in drawings.files.items():
@@ -81,5 +82,5 @@ def _score_tables(results: pd.DataFrame, table: pd.DataFrame) -> tuple[Table, ..
 
 def _frame(stem: Path, numbers: pd.DataFrame, words: pd.DataFrame) -> None:
     """NAME.csv with the numbers in full, NAME.md with them as they are read."""
-    write_text(stem.with_suffix(".csv"), numbers.to_csv(index=False))
+    write_text(stem.with_suffix(".csv"), frame_csv(numbers))
     write_text(stem.with_suffix(".md"), markdown(words))

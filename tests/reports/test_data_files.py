@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from reports.cells import TEXT, Cell, Head, made, text
-from reports.data_files import csv_text, json_text
+from reports.data_files import csv_text, frame_csv, json_text
 from reports.format import NOT_MEASURED, plain
 from tests.reports.studies import HOSTILE
 
@@ -93,3 +93,11 @@ def test_json_keeps_hostile_texts_whole_and_has_no_infinity():
     content = json.loads(json_text(table(rows)))
     assert [row[0]["value"] for row in content["rows"]] == list(HOSTILE.values())
     assert content["rows"][0][1]["value"] is None
+
+
+def test_a_frames_texts_and_titles_are_harmless_and_its_numbers_whole():
+    frame = pd.DataFrame({"=cmd": ["-2+3+cmd|x", "-2"], "b": [-0.1 - 0.2, None]})
+    first, second, third = frame_csv(frame).splitlines()
+    assert first == "'=cmd,b"
+    assert second == f"'-2+3+cmd|x,{-0.1 - 0.2!r}"
+    assert third == "-2,"

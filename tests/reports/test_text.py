@@ -18,7 +18,14 @@ def printed(results, width=80):
 
 def test_markdown_escapes_what_would_break_a_row():
     frame = pd.DataFrame({"a": ["x|y"], "b": ["two\nlines <b>"]})
-    assert markdown(frame) == "| a | b |\n| :--- | ---: |\n| x\\|y | two lines \\<b> |\n"
+    assert markdown(frame) == "| a | b |\n| :--- | ---: |\n| x\\|y | two lines \\<b\\> |\n"
+
+
+def test_markdown_shows_no_markup_of_names_and_keeps_the_bold_of_the_best():
+    names, scored = ["![i](http://x)", r"a\|b"], ["**0.6 [0.5 to 0.7]**", "**x**"]
+    first, second = markdown(pd.DataFrame({"a": names, "b": scored})).splitlines()[2:]
+    assert first == r"| \!\[i\](http://x) | **0.6 [0.5 to 0.7]** |"
+    assert second == r"| a\\\|b | \*\*x\*\* |"
 
 
 def test_best_is_bold_and_missing_is_a_dash(results):

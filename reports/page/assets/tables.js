@@ -54,9 +54,11 @@
     text.replace(/\s+/g, " ").replace(/[\\{}$&#%_^~<>–↑↓·“”…"]/g, (found) => SPECIAL[found]);
   const markdownText = (text) =>
     text.replace(/\s+/g, " ").replace(/[\\`*_[\]<>|&~$]/g, (found) => `\\${found}`);
+  // A number, with its unit, percent or interval as tables show them; no other sign may follow.
+  const NUMBERS = /^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?( ?(%|[a-zA-Z]+))?( \[[-+.\d]+ to [-+.\d]+\])?$/;
   // A spreadsheet would run a cell that begins like a formula; an apostrophe makes it text.
   const csvText = (text) => {
-    const safe = /^[=+\-@\t\r\n]/.test(text) && !/^[+-]?[\d.]/.test(text) ? `'${text}` : text;
+    const safe = /^[=+\-@\t\r\n]/.test(text) && !NUMBERS.test(text) ? `'${text}` : text;
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
 
