@@ -62,8 +62,8 @@ def _prompts(config: RunConfig, cells: Sequence[Cell]) -> Iterator[str]:
     known = {live: {prompt.id for prompt in dataset.prompts(live)} for live in (True, False)}
     for live in sorted({cell.live for cell in cells}):
         wanted = known[live] & (set(config.prompts) or known[live])
-        there = [set(cell.prompts) for cell in cells if cell.live == live]
-        for id in sorted(wanted - set.intersection(*there)):
+        mine = [cell for cell in cells if cell.live == live]
+        for id in sorted(id for id in wanted if not all(id in cell.prompts for cell in mine)):
             yield f"config.toml: prompt {id} is missing from cells"
     for id in sorted(set(config.prompts) - known[True] - known[False] - made):
         yield f"config.toml: prompt {id} has no cells"
