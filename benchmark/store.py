@@ -165,6 +165,8 @@ class Run:
                 f"{folder} holds no run (config.toml: {error.strerror}); "
                 "give the folder that `tbbench run` printed, such as runs/quickstart"
             ) from error
+        except UnicodeDecodeError as error:
+            raise UserError(f"{folder}/config.toml is not UTF-8; save it as UTF-8") from error
         try:
             planned = tuple(Cell.from_json(c) for c in read_record(folder / "plan.json")["cells"])
         except (KeyError, TypeError) as error:

@@ -218,3 +218,11 @@ def test_costs_of_different_machines_are_marked_and_not_drawn_against_each_other
     assert "machine" not in alike.costs()
     assert MACHINES not in costs_in_cells(alike.costs()).notes
     assert pareto_points(table, alike.costs(), column)["cost"].nunique() == 3
+
+
+def test_a_configuration_in_another_encoding_is_one_line(tmp_path):
+    run = made(tmp_path / "a", cell("textboost", "dog_a"))
+    text = (run.path / "config.toml").read_text()
+    (run.path / "config.toml").write_text(text, encoding="utf-16")
+    with pytest.raises(UserError, match=r"config\.toml is not UTF-8; save it as UTF-8$"):
+        open_study([run.path])
