@@ -70,13 +70,19 @@ def settings_in_cells(cells_info: Sequence[Mapping[str, Any]], naming: Naming = 
 
 
 def claims_in_cells(verdicts: Sequence[Mapping[str, Any]]) -> Table:
-    """Claims and what became of them, from the records of a run's verdicts.json."""
+    """Claims and what became of them, from the records of verdicts.json of one run or several.
+
+    A verdict's label (`toy`, `random weights`, ...) stands beside it: such a one says nothing of a
+    paper. The run is named where the records are of several.
+    """
+    several = len({verdict.get("run") for verdict in verdicts if verdict.get("run")}) > 1
     rows = [
         [
+            *([text(_words(verdict.get("run")))] if several else []),
             text(verdict.get("id")),
             text(verdict.get("sentence")),
             text(_words(verdict.get("claims"))),
-            text(verdict.get("verdict")),
+            text(_labelled(verdict)),
             Cell(
                 _number(verdict.get("estimate")),
                 "estimate",
@@ -84,6 +90,7 @@ def claims_in_cells(verdicts: Sequence[Mapping[str, Any]]) -> Table:
                 _number(verdict.get("high")),
                 absent=show.NOT_MEASURED,
             ),
+            text(_words(verdict.get("unit"))),
             Cell(_number(verdict.get("n")), "count"),
             text(_words(verdict.get("bound"))),
             text(_words(verdict.get("source"))),
@@ -92,17 +99,24 @@ def claims_in_cells(verdicts: Sequence[Mapping[str, Any]]) -> Table:
         for verdict in verdicts
     ]
     heads = [
+        *([Head(("run",), TEXT)] if several else []),
         Head(("id",), TEXT),
         Head(("sentence",), LONG_TEXT),
         Head(("claimed",), LONG_TEXT),
         Head(("verdict",), TEXT),
         Head(("estimate",)),
+        Head(("unit",), TEXT),
         Head(("n",)),
         Head(("bound",), TEXT),
         Head(("source",), LONG_TEXT),
         Head(("kind",), TEXT),
     ]
     return made("claims", "Claims, and what the measurements say of them.", heads, rows)
+
+
+def _labelled(verdict: Mapping[str, Any]) -> object:
+    label = verdict.get("label")
+    return f"{verdict.get('verdict')} ({label})" if label else verdict.get("verdict")
 
 
 def _number(value: object) -> float:

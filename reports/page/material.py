@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from benchmark.atomic import read_json
+from benchmark.collect import stamp
 from benchmark.errors import UserError
 from reports.frames import losses_along_training
 
@@ -81,7 +82,7 @@ def material_of(run: Run | Study) -> Material:
         image=run.image,
         photos=run.photos,
         sources=tuple(_source(name, part) for name, part in runs),
-        claims=tuple(claim for _, part in runs for claim in read_claims(part.path)),
+        claims=tuple(claim for _, part in runs for claim in _claims(part)),
         losses=losses_along_training(cells, [part for _, part in runs]),
         home=runs[0][1].path if len(runs) == 1 else None,
     )
@@ -94,6 +95,16 @@ def _source(name: str, run: Run) -> Source:
         configuration=(run.path / "config.toml").read_text(encoding="utf-8"),
         versions=run.about.get("versions") or {},
     )
+
+
+def _claims(run: Run) -> Iterator[Mapping[str, Any]]:
+    """What was verified of a run, labelled where the run has changed since."""
+    for record in read_claims(run.path):
+        if record.get("stamp") in (None, stamp(run)):
+            yield record
+        else:
+            label = ", ".join(filter(None, [record.get("label"), "older than the run"]))
+            yield {**record, "label": label}
 
 
 def read_claims(run: Path) -> tuple[Mapping[str, Any], ...]:

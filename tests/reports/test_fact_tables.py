@@ -90,6 +90,19 @@ def test_claims_carry_their_verdict_interval_and_source():
     assert (estimate.number, estimate.interval) == ("0.41", "[0.38, 0.44]")
 
 
+def test_a_verdict_that_is_no_papers_says_so_and_a_figure_has_its_unit():
+    one = VERDICT | {"label": "toy", "unit": "s", "run": "a"}
+    (row,) = texts(claims_in_cells([one]))
+    assert row["verdict"] == "supported (toy)"
+    assert row["unit"] == "s"
+    assert "run" not in row
+    both = texts(claims_in_cells([one, VERDICT | {"run": "b"}]))
+    assert [(row["run"], row["verdict"]) for row in both] == [
+        ("a", "supported (toy)"),
+        ("b", "supported"),
+    ]
+
+
 def test_a_claim_that_was_not_measured_says_so_and_shows_no_number():
     unknown = {"id": "x", "verdict": "not tested", "estimate": None, "low": None, "n": None}
     (row,) = texts(claims_in_cells([unknown]))

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from benchmark.collect import stamp
 from benchmark.errors import UserError
 from reports.page.material import material_of, read_claims
+from tests.reports.made_up import cell, make_run
 
 CLAIM = {"id": "cheaper", "verdict": "SUPPORTED", "n": 6}
 
@@ -16,6 +18,15 @@ def test_claims_are_those_that_verify_wrote_and_none_without(run, tmp_path):
     assert read_claims(tmp_path) == (CLAIM,)
     material = material_of(run)
     assert (material.claims, material.home) == ((), run.path)
+
+
+def test_verdicts_from_before_a_change_of_the_run_say_so(tmp_path):
+    run = make_run(tmp_path / "run", [cell("base", "dog_a")])
+    now = CLAIM | {"stamp": stamp(run)}
+    records = [now, now | {"stamp": "another", "label": "toy"}]
+    (run.path / "verdicts.json").write_text(json.dumps(records))
+    labels = [claim.get("label") for claim in material_of(run).claims]
+    assert labels == [None, "toy, older than the run"]
 
 
 @pytest.mark.parametrize(
