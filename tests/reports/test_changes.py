@@ -142,6 +142,8 @@ def costs(seconds, size=100.0, method="textboost"):
                 ("load", "wall_seconds", 1.0, "s", "measured"),
                 ("train", "peak_rss_bytes", value * 1e9, "B", "measured"),
                 ("load", "peak_rss_bytes", 1e9, "B", "measured"),
+                ("score", "wall_seconds", 500.0, "s", "measured"),
+                ("score", "peak_rss_bytes", 900e9, "B", "measured"),
                 ("save", "checkpoint_bytes", size, "B", "exact"),
             )
         ]
