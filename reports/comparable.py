@@ -66,6 +66,8 @@ def _check_pair(one: Planned, two: Planned) -> None:
 
 def _check_subject(subject: str, one: Planned, two: Planned) -> None:
     mine = [[cell for cell in cells if cell.subject == subject] for _, cells in (one, two)]
+    nouns = [{"class noun": {cell.class_noun for cell in cells}} for cells in mine]
+    _same(one, two, f"{subject},", nouns, lacking_differs=True)
     prompts = [_prompts(cells) for cells in mine]
     _same(one, two, f"prompts of {subject},", prompts, lacking_differs=True)
     for kind, of in PHOTOS.items():

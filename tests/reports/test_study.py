@@ -137,6 +137,7 @@ def test_more_subjects_of_the_same_treatment_on_the_same_machine_are_one_method(
             "prompts of live subjects, 'on-the-beach' is 'a {subject} on the beach' in A and "
             "missing in B",
         ),
+        ({"class_noun": "puppy"}, "dog_a, 'class noun' is 'dog' in A and 'puppy' in B"),
         ({"seen": {"00.png": "z"}}, "training photos of dog_a, '00.png' is 'a' in A and 'z' in B"),
         ({"unseen": {"01.png": "b"}}, "held-out photos of dog_a, '02.png' is 'c' in A and missing"),
         (

@@ -6,7 +6,6 @@ weights are random: what is asked for is memory.
 
 from __future__ import annotations
 
-import resource
 import sys
 
 import psutil
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from benchmark.estimate.made_up import made_up_task
 from benchmark.estimate.weightless import fill, pipeline_of_shapes
+from benchmark.host_memory import peak
 from methods import get_method
 from methods.interface import Compute
 from tests.benchmark.estimate.grown_settings import settings_for
@@ -35,7 +35,8 @@ def main(folder: str, method: str, batch: int, resolution: int) -> None:
     before = psutil.Process().memory_info().rss
     fill(pipe, "fp32", random)
     get_method(method).train(pipe, task, settings_for(method, batch))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
+    # Not `ru_maxrss`: a process inherits what its parent had reached when it was started.
+    print(peak() - before)
 
 
 if __name__ == "__main__":

@@ -90,12 +90,9 @@ def test_bytes_are_those_of_a_checkpoint_that_is_written(
 @pytest.mark.skipif(sys.platform != "linux", reason="a process's size is counted otherwise")
 def test_ten_gigabytes_are_counted_without_being_there():
     program = """
-import resource
 from benchmark.estimate.counts import exact_counts
 from benchmark.estimate.weightless import pipeline_of_shapes
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+from benchmark.host_memory import peak
 
 pipe = pipeline_of_shapes("sdxl")
 before = peak()
