@@ -76,23 +76,33 @@ def _margin(lead: Lead, naming: Naming) -> str:
 def _sure(shown: list[Lead], naming: Naming) -> str:
     """Whether the leads are told from chance, and where they are not."""
     few = [lead for lead in shown if not lead.judged]
-    if few:
-        fewest = min(lead.second.subjects for lead in few)
-        needs = f"a p-value needs {SUBJECTS_FOR_P}"
-        if fewest < SUBJECTS_FOR_INTERVAL:
-            needs = f"an interval needs {SUBJECTS_FOR_INTERVAL} subjects, {needs}"
+    if not few:
+        return _told_apart(shown, "", naming)
+    fewest = min(lead.second.subjects for lead in few)
+    needs = f"a p-value needs {SUBJECTS_FOR_P}"
+    if fewest < SUBJECTS_FOR_INTERVAL:
+        needs = f"an interval needs {SUBJECTS_FOR_INTERVAL} subjects, {needs}"
+    judged = [lead for lead in shown if lead.judged]
+    if not judged:
         which = "this" if len(shown) == 1 else "any of this"
         return f"{_count(fewest, 'subject')} cannot tell {which} from chance: {needs}"
+    which = _few([f"the lead in {_name(lead.column)}" for lead in few])
+    cannot = f"{_count(fewest, 'subject')} cannot tell {which} from chance: {needs}"
+    return f"{_told_apart(judged, ' with subjects enough', naming)}; {cannot}"
+
+
+def _told_apart(shown: list[Lead], which: str, naming: Naming) -> str:
+    """In which of these scores the best is told apart from every other, and from whom it is not."""
     holds = [lead for lead in shown if not lead.tied]
     number = shown[0].comparisons
     rule = (
         "paired by subject: 95% interval without 0, and p below 0.05 after Holm's correction for "
         f"{_count(number, 'comparison')}"
     )
-    counted = f"in {len(holds) or 'none'} of {len(shown)} headline scores"
+    counted = f"in {len(holds) or 'none'} of {len(shown)} headline scores{which}"
     is_ = "is"
     if len(shown) == 1:
-        is_, counted = "is" if holds else "is not", "in the one headline score"
+        is_, counted = "is" if holds else "is not", f"in the one headline score{which}"
     sentence = f"The best method {is_} told apart from every other {counted} ({rule})"
     open_ = [lead for lead in shown if lead.tied]
     parts = [

@@ -208,6 +208,20 @@ def test_verdict_of_too_few_subjects(subjects, span, second):
     )
 
 
+def test_verdict_judges_the_scores_with_subjects_enough_and_names_the_others():
+    clear = scores({"a": ahead(0.1), "b": EIGHT})
+    few = alignment({"a": ahead(0.1)[:4], "b": EIGHT[:4]})
+    _, second = said(clear, few)
+    assert second.startswith(
+        "The best method is told apart from every other in the one headline score with subjects "
+        "enough (paired by subject:"
+    )
+    assert second.endswith(
+        "; 4 subjects cannot tell the lead in alignment (toy-clip) from chance: an interval needs "
+        "5 subjects, a p-value needs 6."
+    )
+
+
 def test_verdict_names_who_is_left_out_and_counts_what_it_does_not_list():
     study = {name: ahead(by / 100) for by, name in enumerate("fedcba")}
     study["a"] = [v + d for v, d in zip(study["b"], [0.2, -0.18] * 4, strict=True)]
