@@ -55,7 +55,11 @@ def write(request: Request, console: Console) -> None:
     written = _tables(request, study, material, folder)
     if changes is not None:
         changes.write(folder)
-        material = replace(material, changes=changes.page_table())
+        material = replace(
+            material,
+            changes=changes.page_table(),
+            change_notes=(f"Since {changes.base}, paired by picture.", *changes.notes),
+        )
     page = write_report(material, folder, request.embed)
     console.print(rich_comparison(material.results))
     for warning in study.warnings:

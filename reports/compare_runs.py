@@ -49,12 +49,18 @@ class Changes:
             write_text(folder / f"{name}.md", markdown(text))
 
     def page_table(self) -> pd.DataFrame:
-        """Scores and costs in one table of words."""
+        """Scores, costs and settings in one table of words."""
         scores, costs = score_changes_text(self.scores), cost_changes_text(self.costs)
+        settings = self.settings.fillna("missing")
+        settings = settings.assign(
+            method=settings["method"] + " (" + settings["preset"] + ")",
+            what="setting " + settings["setting"],
+        )
         together = pd.concat(
             [
                 scores.rename(columns={"score": "what", "pairs": "compared"}),
                 costs.rename(columns={"cost": "what", "cells": "compared"}),
+                settings,
             ],
             ignore_index=True,
         )

@@ -110,6 +110,7 @@ def _page(material: Material, findings: Findings) -> dict[str, Any]:
         "scores": score_grid("all scores", table, every, findings.leads) if others else None,
         "tables": [(made.caption, made.notes, grid_of(made)) for made in findings.tables],
         "differences": text_grid("differences from base", findings.differences),
+        "change_notes": material.change_notes,
         "changes": None if material.changes is None else text_grid("changes", material.changes),
         "cost_table": None if findings.cost_table is None else grid_of(findings.cost_table),
         "costs": text_grid("cost", findings.costs, findings.cost_numbers),

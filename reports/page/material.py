@@ -64,6 +64,8 @@ class Material:
     """The folder of the one run that all pictures lie in; None for several runs."""
     changes: pd.DataFrame | None = None
     """A table of texts: what changed against another run."""
+    change_notes: tuple[str, ...] = ()
+    """Which run that was, and what could not be compared."""
 
 
 def material_of(run: Run | Study) -> Material:

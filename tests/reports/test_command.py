@@ -79,6 +79,7 @@ def test_diff_prints_and_writes_what_changed(runs, tmp_path):
     assert set(table["verdict"]) == {"not told apart"}
     page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     assert "+0.050 [+0.050 to +0.050]" in page
+    assert f"Since {runs / 'old'}, paired by picture." in page
     assert "| textboost | " in (tmp_path / "report" / "changes.md").read_text(encoding="utf-8")
     costs = pd.read_csv(tmp_path / "report" / "cost-changes.csv")
     assert set(costs["ratio"]) == {1.0}
@@ -95,6 +96,9 @@ def test_diff_tells_settings_that_changed_and_what_another_machine_measured(runs
     assert "new and " in shown
     assert "their seconds and memory are not compared." in shown
     assert set(changes.costs["kind"]) == {"exact"}
+    on_page = changes.page_table().set_index(["method", "what"])
+    steps = on_page.loc[("textboost (toy)", "setting steps")]
+    assert (steps["before"], steps["now"], steps["verdict"]) == ("120", "60", "")
     assert len(compare_with(open_study([runs / "new"]), runs / "old").notes) == 0
 
 
