@@ -9,6 +9,7 @@ What was embedded before is taken from the cache, see `benchmark.embedding_cache
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,6 +35,11 @@ RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.
 DTYPE = "float32"
 """Of weights and of everything computed from them."""
 
+_RECENT_PIXELS = 32_000_000
+"""How many pixels of decoded files are held: 120 pictures of 512 by 512, 128 MB at the most."""
+_RECENT: dict[bytes, Image.Image] = {}
+"""SHA-256 of a file -> its picture, the one read longest ago first."""
+
 
 @dataclass(frozen=True)
 class Preparation:
@@ -56,9 +62,11 @@ class Preparation:
         resized = upright.resize((width, height), RESAMPLING[self.interpolation])
         left, top = round((width - self.crop) / 2), round((height - self.crop) / 2)
         square = resized.crop((left, top, left + self.crop, top + self.crop))
-        scaled = np.asarray(square, dtype=np.float32) / 255.0
-        normal = (scaled - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
-        return np.ascontiguousarray(normal.transpose(2, 0, 1), dtype=np.float32)
+        pixels = np.array(square, dtype=np.float32)
+        pixels /= 255.0
+        pixels -= np.array(self.mean, np.float32)
+        pixels /= np.array(self.std, np.float32)
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 @dataclass(frozen=True)
@@ -172,12 +180,23 @@ def picture_digests(pictures: Sequence[Picture]) -> list[bytes]:
 
 
 def decoded(picture: Picture) -> Image.Image:
-    """The picture itself, read from its file where it is one."""
+    """The picture itself, read from its file where it is one. Not to be changed by the caller.
+
+    A file's bytes that were decoded a moment ago are not decoded again: every encoder of a cell
+    looks at the same pictures.
+    """
     if isinstance(picture, Image.Image):
         return picture
-    with Image.open(picture) as opened:
-        opened.load()
-        return opened
+    content = picture.read_bytes()
+    key = hashlib.sha256(content).digest()
+    found = _RECENT.get(key)
+    if found is None:
+        with Image.open(io.BytesIO(content)) as found:
+            found.load()
+        _RECENT[key] = found
+        while sum(image.width * image.height for image in _RECENT.values()) > _RECENT_PIXELS:
+            del _RECENT[next(iter(_RECENT))]
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -221,3 +221,35 @@ def test_lite0_reaches_its_known_figures_on_all_of_dreambench(lite0, dreambench_
     assert within == pytest.approx(0.655, abs=0.005)
     assert across == pytest.approx(0.256, abs=0.005)
     assert nearest == pytest.approx(0.943, abs=0.01)
+
+
+def test_a_file_is_decoded_once_for_all_encoders_and_again_when_its_bytes_change(
+    tmp_path, monkeypatch
+):
+    opened = []
+    really = Image.open
+    monkeypatch.setattr(Image, "open", lambda file: opened.append(file) or really(file))
+    file = tmp_path / "picture.png"
+    noise(1).save(file)
+    first, again = encoders.decoded(file), encoders.decoded(file)
+    assert len(opened) == 1
+    assert np.array_equal(first, again)
+    assert np.array_equal(first, noise(1))
+    stamp = file.stat()
+    noise(2).save(file)
+    os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert np.array_equal(encoders.decoded(file), noise(2))
+
+
+def test_decoded_pictures_are_held_up_to_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(encoders, "_RECENT_PIXELS", 3 * 64 * 64)
+    monkeypatch.setattr(encoders, "_RECENT", {})
+    for number in range(5):
+        noise(number).save(tmp_path / f"{number}.png")
+        assert np.array_equal(encoders.decoded(tmp_path / f"{number}.png"), noise(number))
+    kept = list(encoders._RECENT.values())
+    assert len(kept) == 3
+    assert all(np.array_equal(kept[i], noise(2 + i)) for i in range(3))
+    noise(9, (200, 200)).save(tmp_path / "large.png")
+    assert encoders.decoded(tmp_path / "large.png").size == (200, 200)
+    assert not encoders._RECENT
