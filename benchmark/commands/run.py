@@ -1,0 +1,84 @@
+"""`tbbench run`: what is missing of a run is done, and its report written."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.commands import FAILED, INTERRUPTED
+
+if TYPE_CHECKING:
+    from benchmark.commands.report import Reporting
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Examples:  tbbench run quickstart  |  "
+    "tbbench run quickstart --set training.steps=50 --out runs/short  |  "
+    "tbbench run mine.toml --set methods.textboost.steps=50"
+)
+def run(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A ready run's name or the path of a TOML file.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override one key, such as training.steps=50."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder. Default: runs/ and the run's name.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="How pictures are made and scored: see `tbbench protocols`.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Rewrite the report's page as cells finish.")
+    ] = False,
+) -> None:
+    """Train, generate and score what is missing of a run, then write its report.
+
+    The same command goes on where an earlier one stopped, and a finished run is not done again.
+    """
+    from rich.console import Console
+
+    from benchmark.config import load_config
+    from benchmark.live import live_page
+    from benchmark.runner import RunInterruptedError, run_benchmark
+
+    reporting: Reporting = context.find_root().obj
+    overrides = list(set_ or [])
+    if workers is not None:
+        overrides.append(f"execution.workers={workers}")
+    if device is not None:
+        overrides.append(f'execution.device="{device}"')
+    config = load_config(name, overrides, protocol)
+    console = Console()
+    folder = out or Path("runs") / config.name
+    try:
+        around = (lambda: live_page(folder, console)) if live else nullcontext
+        outcome = run_benchmark(config, folder, console, around)
+    except RunInterruptedError as stopped:
+        if live:
+            reporting.show(folder, console, True)
+        line = f"stopped with {stopped}; the same command goes on from there"
+        console.print(line, highlight=False)
+        raise typer.Exit(INTERRUPTED) from None
+    if live or len(outcome.failures) < len(outcome.run.planned):
+        reporting.show(outcome.run.path, console, live or outcome.changed)
+    for label, reason in outcome.failures:
+        print(f"failed: {label}: {reason}", file=sys.stderr)
+    if outcome.failures:
+        print(
+            f"{len(outcome.failures)} of {len(outcome.run.planned)} cells failed; "
+            "the same command tries them again",
+            file=sys.stderr,
+        )
+        raise typer.Exit(FAILED)
