@@ -62,6 +62,7 @@ def _known(kind: str, names: Sequence[str]) -> AfterValidator:
 
 
 Count = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Guidance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Names = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_without_repeats)]
 NamesOrAll = Annotated[
@@ -145,6 +146,10 @@ class Execution(Part):
     threads: Count = 1
     """Threads of one cell on the CPU."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    cell_timeout: Seconds | None = None
+    """Seconds after which a cell is ended and has failed. None: it may take as long as it needs."""
+    deterministic: bool = False
+    """Whether torch must take deterministic kernels and refuse operations that have none."""
 
 
 class RunConfig(Part):

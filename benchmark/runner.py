@@ -145,6 +145,8 @@ def work_on(
             threads=execution.threads,
             generation_batch=config.generation.batch_size,
             scoring_batch=config.scoring.batch_size,
+            timeout=execution.cell_timeout,
+            deterministic=execution.deterministic,
         )
         for cell in missing
     ]

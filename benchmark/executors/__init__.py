@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+TIMED_OUT = 1000
+"""The exit code of a worker that was ended because its cell took too long: no system has it."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -21,6 +24,10 @@ class Job:
     threads: int
     generation_batch: int
     scoring_batch: int
+    timeout: float | None = None
+    """Seconds that the cell may take, its process's start included. None: as long as it needs."""
+    deterministic: bool = False
+    """Whether torch must refuse operations that may differ from one time to the next."""
 
     def to_text(self) -> str:
         return json.dumps(vars(self))
@@ -33,13 +40,15 @@ class Job:
 class Watcher(Protocol):
     """Is told what happens, in the process that called the executor."""
 
-    def started(self, job: Job) -> None: ...
+    def started(self, job: Job) -> None:
+        """A worker is about to begin with the job."""
 
     def progressed(self, job: Job, stage: str, done: int, total: int) -> None:
         """`done` of `total` steps of the stage; a total of 0 has no steps to count."""
 
     def ended(self, job: Job, exit_code: int) -> None:
-        """The worker is gone: 0 when it came to its end, -N when signal N killed it."""
+        """The worker is gone: 0 when it came to its end, -N when signal N killed it, `TIMED_OUT`
+        when it was ended because the job's time was up."""
 
     def waiting(self, jobs: int) -> None:
         """Only cells are left on which another run works."""

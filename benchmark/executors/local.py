@@ -9,6 +9,7 @@ Metal. With a GPU every worker imports everything itself, which takes some secon
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import sys
@@ -22,7 +23,7 @@ from multiprocessing.process import BaseProcess
 from types import ModuleType
 
 from benchmark.errors import UserError
-from benchmark.executors import Job, Watcher
+from benchmark.executors import TIMED_OUT, Job, Watcher
 from benchmark.executors.worker import work as do_job
 
 PRELOAD = "benchmark.executors.preload"
@@ -33,12 +34,38 @@ GRACE_SECONDS = 5.0
 Work = Callable[[str, str, float, Connection], None]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Worker:
+    """One running process; times are those of `time.monotonic`."""
+
     job: Job
     device: str
     process: BaseProcess
     messages: Connection
+    due: float
+    """When the job's time is up; infinite without a limit."""
+    listening: bool = True
+    """False once the worker has closed its end of the pipe."""
+    killed_at: float | None = None
+    """When it is killed, since it was told to go because its time was up."""
+
+    def end_when_due(self, now: float) -> None:
+        """Told to go when its time is up, killed when it does not: it may hang, or be stopped."""
+        if self.killed_at is None:
+            if now >= self.due:
+                self.killed_at = now + GRACE_SECONDS
+                self.process.terminate()
+        elif now >= self.killed_at:
+            self.process.kill()
+
+    @property
+    def exit_code(self) -> int:
+        """What the watcher is told when the process is gone.
+
+        One that came to its end while it was told to go is not held to have run out of time.
+        """
+        code = self.process.exitcode or 0
+        return TIMED_OUT if self.killed_at is not None and code != 0 else code
 
 
 def choose_devices(device: str, workers: int | None, threads: int) -> list[str]:
@@ -71,13 +98,15 @@ def run_jobs(
     devices: Sequence[str],
     watcher: Watcher,
     busy: Callable[[Job], bool] = lambda job: False,
+    keep_going: Callable[[], bool] = lambda: True,
     work: Work = do_job,
     preload: Sequence[str] = (PRELOAD,),
 ) -> None:
     """Works on all jobs, one process each, at most `len(devices)` at a time.
 
-    A job that is `busy`, because another run works on it, is put off until it is free. When this
-    call is interrupted, the workers are ended before the exception goes on.
+    A job that is `busy`, because another run works on it, is put off until it is free. Once
+    `keep_going` says no, none is started any more, and those that are under way come to their end.
+    When this call is interrupted, the workers are ended before the exception goes on.
     """
     context = _context(preload, jobs[0].threads if jobs else 1, devices)
     pending = list(jobs)
@@ -86,29 +115,42 @@ def run_jobs(
     try:
         while pending or active:
             while free and pending:
+                if not keep_going():
+                    pending.clear()
+                    break
                 job = next((job for job in pending if not busy(job)), None)
                 if job is None:
                     break
                 pending.remove(job)
-                active.append(_start(context, job, free.pop(0), work))
                 watcher.started(job)
+                active.append(_start(context, job, free.pop(0), work))
             if not active:
-                watcher.waiting(len(pending))
-                time.sleep(POLL_SECONDS)
+                if pending:
+                    watcher.waiting(len(pending))
+                    time.sleep(POLL_SECONDS)
                 continue
-            sources = [w.messages for w in active] + [w.process.sentinel for w in active]
-            wait(sources, timeout=POLL_SECONDS)
+            _wait(active)
             for worker in list(active):
                 _read(worker, watcher)
+                worker.end_when_due(time.monotonic())
                 if not worker.process.is_alive():
                     worker.process.join()
                     _read(worker, watcher)
                     active.remove(worker)
                     free.append(worker.device)
                     worker.messages.close()
-                    watcher.ended(worker.job, worker.process.exitcode or 0)
+                    watcher.ended(worker.job, worker.exit_code)
     finally:
         _end(active)
+
+
+def _wait(active: Sequence[Worker]) -> None:
+    """Until a worker says something, ends or has to be ended; half a second at most."""
+    now = time.monotonic()
+    ends = (w.due if w.killed_at is None else w.killed_at for w in active)
+    seconds = min([POLL_SECONDS, *(end - now for end in ends if end > now)])
+    sources = [w.messages for w in active if w.listening]
+    wait([*sources, *(w.process.sentinel for w in active)], timeout=seconds)
 
 
 def _context(preload: Sequence[str], threads: int, devices: Sequence[str]) -> BaseContext:
@@ -133,7 +175,8 @@ def _start(context: BaseContext, job: Job, device: str, work: Work) -> Worker:
     with _no_main_module():
         process.start()
     sender.close()
-    return Worker(job, device, process, receiver)
+    due = math.inf if job.timeout is None else time.monotonic() + job.timeout
+    return Worker(job, device, process, receiver, due)
 
 
 @contextmanager
@@ -149,12 +192,14 @@ def _no_main_module() -> Iterator[None]:
 
 def _read(worker: Worker, watcher: Watcher) -> None:
     """Hands on all messages that have come; the pipe of a worker that is gone just ends."""
+    if not worker.listening:
+        return
     try:
         while worker.messages.poll():
             stage, done, total = json.loads(worker.messages.recv_bytes())
             watcher.progressed(worker.job, stage, done, total)
     except (EOFError, OSError):
-        return
+        worker.listening = False
 
 
 def _end(active: Sequence[Worker]) -> None:

@@ -31,9 +31,7 @@ def work(text: str, device: str, asked: float, messages: Connection) -> None:
     from benchmark.torch_environment import record_worker
 
     log_to(cell_folder(Path(job.run), job.key).log)
-    import torch
-
-    torch.set_num_threads(job.threads)
+    set_up_torch(job)
     circumstances = Circumstances(
         device=device,
         generation_batch=job.generation_batch,
@@ -43,6 +41,17 @@ def work(text: str, device: str, asked: float, messages: Connection) -> None:
     )
     run_cell(Path(job.run), Cell.from_json(job.cell), circumstances)
     record_worker(Path(job.run), device)
+
+
+def set_up_torch(job: Job) -> None:
+    """The threads that the job may use and, where it asks for them, deterministic kernels."""
+    if job.deterministic:
+        from benchmark.torch_environment import be_deterministic
+
+        be_deterministic()
+    import torch
+
+    torch.set_num_threads(job.threads)
 
 
 def die_with_parent() -> None:

@@ -4,13 +4,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import psutil
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.executors import Job
+from benchmark.executors import TIMED_OUT, Job, local
 from benchmark.executors.local import choose_devices, run_jobs
 from benchmark.executors.worker import reporter
 from benchmark.runner import death
@@ -76,6 +78,50 @@ def test_a_worker_that_dies_harms_no_other(tmp_path: Path) -> None:
     assert death(3) == ("WorkerExit", "the worker ended with exit code 3; see log.txt")
 
 
+@pytest.mark.parametrize("label", ["sleep", "deaf", "closes", "stopped"])
+def test_a_worker_whose_time_is_up_is_ended_whatever_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str
+) -> None:
+    monkeypatch.setattr(local, "GRACE_SECONDS", 0.3)
+    hangs, fine = jobs(tmp_path, label, "fine")
+    record = Record()
+    # Long enough for a process to start on a busy machine; the other job has no limit.
+    limited = replace(hangs, timeout=3.0)
+    run_jobs([limited, fine], ("cpu",), record, work=act, preload=())
+    assert record.codes == {f"0-{label}": TIMED_OUT, "1-fine": 0}
+    # On a machine so busy that the worker did not begin there is no file.
+    assert gone([int(f.read_text().split()[0]) for f in tmp_path.glob(f"0-{label}")])
+
+
+def test_a_worker_that_closes_its_pipe_is_waited_for_without_spinning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = []
+
+    def count(sources: list[object], timeout: float) -> None:
+        waits.append(timeout)
+        wait(sources, timeout)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(local, "wait", count)
+    (job,) = jobs(tmp_path, "closes")
+    run_jobs([replace(job, timeout=3.0)], ("cpu",), Record(), work=act, preload=())
+    assert len(waits) < 30
+
+
+def test_nothing_is_started_any_more_when_it_may_not_go_on(tmp_path: Path) -> None:
+    record = Record()
+    given = jobs(tmp_path, "a", "crash", "b", "c")
+    run_jobs(
+        given,
+        ("cpu",),
+        record,
+        work=act,
+        preload=(),
+        keep_going=lambda: 3 not in record.codes.values(),
+    )
+    assert record.codes == {"0-a": 0, "1-crash": 3}
+
+
 def test_busy_jobs_are_put_off(tmp_path: Path) -> None:
     def busy(job: Job) -> bool:
         return job.key == "0-a" and not (tmp_path / "1-b").exists()
@@ -137,8 +183,6 @@ def test_workers_go_with_their_parent(
 
 
 def test_workers_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchmark.executors import local
-
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     assert choose_devices("cpu", None, threads=1) == ["cpu"] * 8
     assert choose_devices("cpu", None, threads=3) == ["cpu"] * 2
@@ -165,8 +209,6 @@ def test_workers_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_workers_on_a_gpu_are_not_forked() -> None:
     """torch refuses CUDA in a fork of a process that imported diffusers: see the module."""
-    from benchmark.executors import local
-
     devices = ("cpu", "cuda:0", "mps")
     methods = {device: local._context([], 1, [device]).get_start_method() for device in devices}
     assert methods == {"cpu": "forkserver", "cuda:0": "spawn", "mps": "spawn"}

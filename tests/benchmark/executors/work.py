@@ -22,5 +22,11 @@ def act(text: str, device: str, asked: float, messages: Connection) -> None:
         raise SystemExit(3)
     if job.label == "segfault":
         os.kill(os.getpid(), signal.SIGSEGV)
-    if job.label == "sleep":
+    if job.label == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if job.label == "closes":
+        messages.close()
+    if job.label == "stopped":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if job.label in ("sleep", "deaf", "closes", "stopped"):
         time.sleep(60)
