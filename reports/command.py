@@ -37,8 +37,9 @@ def show(path: Path, console: Console, fresh: bool) -> None:
 
 def write(request: Request, console: Console) -> None:
     """Does what is asked for. UserError for what cannot be reported so."""
-    if request.out is not None and (request.out / "config.toml").is_file():
-        raise UserError(f"{request.out} is a run's folder; give --out another one")
+    for option, folder in (("--out", request.out), ("--paper", request.paper)):
+        if folder is not None and (folder / "config.toml").is_file():
+            raise UserError(f"{folder} is a run's folder; give {option} another one")
     if request.watch:
         _watch(request, console)
         return

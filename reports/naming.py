@@ -99,7 +99,16 @@ def load_naming(path: Path | str) -> Naming:
 
 
 def check_naming(naming: Naming, labels: pd.Series[str] | list[str]) -> None:
-    """UserError when a key is neither a method of this project nor one of `labels`."""
+    """UserError when a key is neither a method of this project nor one of `labels`, or when two of
+    these would be called the same."""
+    called: dict[str, str] = {}
+    for label in labels:
+        other = called.setdefault(naming.name(label), label)
+        if other != label:
+            raise UserError(
+                f"the naming file calls both {plain(other)!r} and {plain(label)!r} "
+                f"{naming.name(label)!r}; give each its own name"
+            )
     shown = set(labels) | {label.partition(" (")[0] for label in labels}
     known = sorted(shown | set(method_names()))
     for key in [*naming.names, *naming.colours]:

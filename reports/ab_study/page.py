@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from benchmark.atomic import checksum, digest, write_json, write_text
 from benchmark.commands.report import BlindStudy
 from benchmark.errors import UserError
 from reports.ab_study.pairs import Chosen, choose
+from reports.inlined import asset, policy_hash
 from reports.page.thumbnails import PIXELATED_SIDE, data_uri
 from reports.study import Study
 
@@ -98,10 +96,10 @@ def html(key: Key, chosen: Sequence[Chosen], photos: dict[str, list[Path]]) -> s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = (f"\n{_asset(name)}" for name in ("study.css", "study.js"))
+    style, script = (f"\n{asset('reports.ab_study', name)}" for name in ("study.css", "study.js"))
     data = json.dumps(_data(key, chosen, photos), ensure_ascii=True)
     page = templates.get_template("study.html.j2").render(
-        policy=POLICY.format(style=_hash(style), script=_hash(script)),
+        policy=POLICY.format(style=policy_hash(style), script=policy_hash(script)),
         style=style,
         script=script,
         # No text of a run can end the element that holds the data.
@@ -161,12 +159,3 @@ def _picture(file: Path) -> dict[str, Any]:
         image.save(buffer, "JPEG", quality=90)
     kind = "image/png" if small else "image/jpeg"
     return {"src": data_uri(buffer.getvalue(), kind), "small": small}
-
-
-def _asset(name: str) -> str:
-    return (resources.files("reports.ab_study") / "assets" / name).read_text("utf-8")
-
-
-def _hash(text: str) -> str:
-    """What a Content-Security-Policy calls an inline style or script by."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import pandas as pd
 
 from reports.cells import Table
 from reports.fact_tables import claims_in_cells
+from reports.inlined import asset, policy_hash
 from reports.leads import Lead
 from reports.page.drawings import Drawings
 from reports.page.gallery import Gallery
@@ -76,15 +74,15 @@ def html(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = f"\n{_asset('page.css')}"
-    script = "\n" + "\n".join(_asset(name) for name in SCRIPTS)
+    style = f"\n{asset('reports.page', 'page.css')}"
+    script = "\n" + "\n".join(asset("reports.page", name) for name in SCRIPTS)
     page = templates.get_template("page.html.j2").render(
         _page(material, findings),
         gallery=gallery,
         refresh_seconds=refresh_seconds,
         style=style,
         script=script,
-        policy=POLICY.format(style=_hash(style), script=_hash(script)),
+        policy=POLICY.format(style=policy_hash(style), script=policy_hash(script)),
     )
     return whole(page)
 
@@ -151,12 +149,3 @@ def _facts(material: Material) -> list[tuple[str, str]]:
         (" / ".join((listed("dataset"), listed("split"))), "data set / split"),
         (listed("protocol"), "sampler / steps / guidance"),
     ]
-
-
-def _asset(name: str) -> str:
-    return (resources.files("reports.page") / "assets" / name).read_text("utf-8")
-
-
-def _hash(text: str) -> str:
-    """The name under which the policy knows an inlined style or script."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

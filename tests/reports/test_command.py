@@ -137,6 +137,7 @@ def test_texts_of_a_run_are_no_formula_and_no_markup(runs, tmp_path):
         (["--ab-study", "--embed"], "--ab-study writes the page of the blind study alone"),
         (["--ab-study", "--ab-methods", ","], "expected names with commas between them"),
         (["--out", "new"], "is a run's folder; give --out another one"),
+        (["--paper", "new"], "is a run's folder; give --paper another one"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_written(runs, options, said, monkeypatch):

@@ -83,3 +83,10 @@ def test_a_misspelt_method_is_told_and_another_runs_method_is_not():
         check_naming(Naming({"textbost": "A"}), ["dreambooth"])
     with pytest.raises(UserError, match="unknown method 'textbost'"):
         check_naming(Naming({}, {"textbost": "#000000"}), [])
+
+
+def test_two_methods_that_would_be_called_the_same_are_refused(tmp_path):
+    named = loaded(tmp_path, '[methods]\ntextboost = "dreambooth"\n')
+    check_naming(named, ["textboost", "base"])
+    with pytest.raises(UserError, match="both 'textboost' and 'dreambooth' 'dreambooth'; give"):
+        check_naming(named, ["textboost", "dreambooth", "textboost"])

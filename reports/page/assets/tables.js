@@ -50,8 +50,10 @@
     ">": "\\textgreater{}", "–": "--", "↑": "$\\uparrow$", "↓": "$\\downarrow$", "·": "$\\cdot$",
     "“": "``", "”": "''", "…": "\\dots{}", '"': "''",
   };
+  // At the beginning of a row, [ and * would belong to the line break before it.
   const latexText = (text) =>
-    text.replace(/\s+/g, " ").replace(/[\\{}$&#%_^~<>–↑↓·“”…"]/g, (found) => SPECIAL[found]);
+    text.replace(/\s+/g, " ").replace(/[\\{}$&#%_^~<>–↑↓·“”…"]/g, (found) => SPECIAL[found])
+      .replace(/^ ?([[*])/, "{$1}");
   const markdownText = (text) =>
     text.replace(/\s+/g, " ").replace(/[\\`*_[\]<>|&~$]/g, (found) => `\\${found}`);
   // A number, with its unit, percent or interval as tables show them; no other sign may follow.
