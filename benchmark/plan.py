@@ -10,6 +10,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from benchmark.atomic import digest
@@ -72,11 +73,10 @@ class Cell:
     """What metrics want made without the subject: kind -> prompt -> number of pictures."""
     outcome_version: int = OUTCOME_VERSION
 
-    @property
+    @cached_property
     def key(self) -> str:
         """16 hex digits over all fields."""
-        # Not `dataclasses.asdict`, which copies every prompt and checksum of every cell.
-        return cell_key({f.name: getattr(self, f.name) for f in dataclasses.fields(self)})
+        return cell_key(self.to_json())
 
     @property
     def label(self) -> str:
@@ -90,12 +90,16 @@ class Cell:
         return self.protocol_name or f"{self.sampler}/{self.steps}/{self.guidance_scale:g}"
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """The fields; tables in it are the cell's own, not copies."""
+        # Not `dataclasses.asdict`, which copies every prompt and checksum of every cell.
+        return {name: getattr(self, name) for name in _FIELDS}
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> Cell:
         return Cell(**content)
 
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Cell))
 
 LATER = ("protocol_name", "others", "probes")
 
@@ -129,6 +133,17 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
     compute = config.training.model_dump(exclude={"steps", "resolution"})
     captions = digest(list(backbone.captions()), 12)
     needed = needs(metrics)
+    seeds, prior = list(config.generation.seeds), config.prior.model_dump()
+    templates = {
+        live: {prompt.id: prompt.template for prompt in chosen} for live, chosen in prompts.items()
+    }
+    # Made once for all cells that have them: there may be ten thousand.
+    photos = {facts.name: _photos(facts, split) for facts in subjects}
+    others = {
+        facts.name: other_checksums(dataset, config.split, facts.name) if "others" in needed else {}
+        for facts in subjects
+    }
+    probes = {facts.name: probe_prompts(needed, facts.class_noun) for facts in subjects}
     return [
         Cell(
             method=entry.name,
@@ -143,15 +158,15 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
             class_noun=facts.class_noun,
             descriptor=facts.descriptor,
             live=facts.live,
-            seen={name: facts.checksums[name] for name in split_together(split, facts.name)},
-            unseen=_held_out(facts, split_together(split, facts.name)),
+            seen=photos[facts.name][0],
+            unseen=photos[facts.name][1],
             train_seed=train_seed,
             compute=compute,
-            prior=config.prior.model_dump(),
+            prior=prior,
             resolution=config.training.resolution or backbone.resolution,
             captions=captions,
-            prompts={prompt.id: prompt.template for prompt in prompts[facts.live]},
-            seeds=list(config.generation.seeds),
+            prompts=templates[facts.live],
+            seeds=seeds,
             steps=config.generation.steps,
             guidance_scale=config.generation.guidance_scale,
             sampler=config.generation.sampler,
@@ -159,8 +174,8 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
             image_encoders=image_encoders,
             text_encoders=text_encoders,
             protocol_name=config.protocol,
-            others=other_checksums(dataset, config.split, facts.name) if "others" in needed else {},
-            probes=probe_prompts(needed, facts.class_noun),
+            others=others[facts.name],
+            probes=probes[facts.name],
         )
         for train_seed in config.train_seeds
         for facts in subjects
@@ -282,10 +297,14 @@ def other_checksums(dataset: Dataset, split: str, subject: str) -> dict[str, str
     }
 
 
-def _held_out(facts: SubjectFacts, training: Sequence[str]) -> dict[str, str]:
-    """All other photos; told apart by checksum, so that no copy of a training photo slips in."""
-    taken = {facts.checksums[name] for name in training}
-    return {name: sha for name, sha in facts.checksums.items() if sha not in taken}
+def _photos(
+    facts: SubjectFacts, split: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Training photos and all others, name -> SHA-256; told apart by checksum, so that no copy of
+    a training photo slips in."""
+    seen = {name: facts.checksums[name] for name in split_together(split, facts.name)}
+    taken = set(seen.values())
+    return seen, {name: sha for name, sha in facts.checksums.items() if sha not in taken}
 
 
 def scoring_versions(config: RunConfig) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmark.atomic import read_json, read_record, write_json, write_text
+from benchmark.atomic import read_json, write_json, write_text
 from benchmark.backbones import open_backbone
 from benchmark.collect import collect
 from benchmark.config import RunConfig, toml_text
@@ -21,9 +21,10 @@ from benchmark.estimate.planned import predict_trainings
 from benchmark.executors import Job
 from benchmark.executors.local import choose_devices, run_jobs
 from benchmark.pictures import write_thumbnails
-from benchmark.plan import Cell, cell_key, check_ready, plan
+from benchmark.plan import Cell, check_ready, plan
+from benchmark.plan_file import read_keys, read_resolved, write_plan
 from benchmark.progress import RunProgress
-from benchmark.store import Run, cell_folder, read_resolved, write_plan
+from benchmark.store import Run, cell_folder
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def run_benchmark(
     check_ready(missing)
     execution = config.execution
     devices = choose_devices(execution.device, execution.workers, execution.threads)
-    if replaced := earlier_plan(path) - {cell.key for cell in cells}:
+    if replaced := read_keys(path) - {cell.key for cell in cells}:
         left = "its finished cells stay on disk, out of the report"
         console.print(f"{path}: another plan of {len(replaced)} other cells; {left}")
     changed = describe_run(config, path, cells, resolved)
@@ -78,7 +79,7 @@ def run_benchmark(
         except KeyboardInterrupt:
             finished = sum(cell_folder(path, cell.key).done() for cell in cells)
             raise RunInterruptedError(finished, len(cells)) from None
-    if earlier_plan(path) != {cell.key for cell in cells}:
+    if read_keys(path) != {cell.key for cell in cells}:
         raise UserError(f"another run took over {path} meanwhile; give each run its own --out")
     run = Run.open(path)
     try:
@@ -94,12 +95,6 @@ def check_folder(path: Path) -> None:
         raise UserError(f"{path} is a folder without a run; give --out another one")
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; give --out a folder")
-
-
-def earlier_plan(path: Path) -> set[str]:
-    """Keys of the cells that the folder's plan names; empty for a new run."""
-    plan = read_record(path / "plan.json")
-    return {cell_key(cell) for cell in plan.get("cells", [])}
 
 
 def describe_run(

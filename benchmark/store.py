@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from benchmark.atomic import checksum, read_json, read_record, write_json
+from benchmark.atomic import checksum, read_record, write_json
 from benchmark.config import RunConfig, parse_config
 from benchmark.errors import UserError
 from benchmark.plan import Cell
+from benchmark.plan_file import read_cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,13 +168,7 @@ class Run:
             ) from error
         except UnicodeDecodeError as error:
             raise UserError(f"{folder}/config.toml is not UTF-8; save it as UTF-8") from error
-        try:
-            planned = tuple(Cell.from_json(c) for c in read_record(folder / "plan.json")["cells"])
-        except (KeyError, TypeError) as error:
-            raise UserError(
-                f"{folder}/plan.json is missing, damaged or of another version; "
-                "start the run again with `tbbench run` to rebuild it"
-            ) from error
+        planned = read_cells(folder)
         return Run(
             path=folder,
             config=parse_config(text, str(folder / "config.toml")),
@@ -218,16 +213,3 @@ class Run:
         import pandas as pd
 
         return pd.read_parquet(self.path / f"{name}.parquet")
-
-
-def write_plan(run: Path, cells: Sequence[Cell], resolved: dict[str, Any]) -> None:
-    """plan.json: the cells that count, and what `plan` need not find out again."""
-    content = {"cells": [{**cell.to_json()} for cell in cells], "resolved": resolved}
-    if read_json(run / "plan.json") != content:
-        write_json(run / "plan.json", content)
-
-
-def read_resolved(run: Path) -> dict[str, Any]:
-    """What an earlier plan of this run found out; empty for a new run."""
-    resolved: dict[str, Any] = read_record(run / "plan.json").get("resolved", {})
-    return resolved

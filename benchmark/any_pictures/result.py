@@ -20,8 +20,9 @@ from benchmark.environment import PACKAGES, environment, package_version
 from benchmark.errors import UserError, plugin_code
 from benchmark.executors.local import choose_devices
 from benchmark.plan import scoring_versions
-from benchmark.runner import check_folder, earlier_plan
-from benchmark.store import Run, cell_folder, write_plan
+from benchmark.plan_file import read_keys, write_plan
+from benchmark.runner import check_folder
+from benchmark.store import Run, cell_folder
 from benchmark.torch_environment import record_worker
 
 KIND = "pictures made elsewhere"
@@ -133,7 +134,7 @@ def _describe(path: Path, found: Found, config: RunConfig, work: Sequence[Work])
         "warnings": warnings(found.problems, found.pictures),
         "versions": {name: package_version(name) for name in PACKAGES},
     }
-    replaced = earlier_plan(path) - {item.cell.key for item in work}
+    replaced = read_keys(path) - {item.cell.key for item in work}
     texts = {"config.toml": tomli_w.dumps(content), "problems.csv": table(found.problems)}
     changed = bool(replaced) or read_json(path / "run.json") != about
     if changed:

@@ -23,7 +23,8 @@ def make_run(folder: Path) -> None:
     from benchmark.measure import Cost
     from benchmark.metrics.evidence import scores
     from benchmark.plan import plan
-    from benchmark.store import Run, cell_folder, write_plan
+    from benchmark.plan_file import write_plan
+    from benchmark.store import Run, cell_folder
 
     config = RunConfig.model_validate(
         {

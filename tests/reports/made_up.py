@@ -9,7 +9,8 @@ from benchmark.collect import collect
 from benchmark.config import RunConfig, toml_text
 from benchmark.metrics.evidence import scores
 from benchmark.plan import Cell
-from benchmark.store import Run, cell_folder, write_plan
+from benchmark.plan_file import write_plan
+from benchmark.store import Run, cell_folder
 
 PROMPTS = {
     "in-the-jungle": "a {subject} in the jungle",

@@ -1,0 +1,125 @@
+"""plan.json: the cells that count in a run, small and quick to read for ten thousand of them.
+
+    {"version": 2,
+     "resolved": what `plan` need not find out again,
+     "shared": {DIGEST: a table or list that cells name by its digest: prompts, photos, settings},
+     "cells": [a cell a line, the fields of `Cell`]}
+
+Version 1, still read, has no "shared": every cell carries its own tables.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.atomic import digest, read_record, write_text
+from benchmark.errors import UserError
+from benchmark.plan import Cell
+
+FILE = "plan.json"
+VERSION = 2
+TABLES = (
+    *("settings", "seen", "unseen", "compute", "prior", "prompts"),
+    *("metrics", "image_encoders", "text_encoders", "others", "probes"),
+)
+LISTS = ("seeds",)
+NUMBERS = ("train_seed", "resolution", "steps", "outcome_version", "guidance_scale")
+TEXTS = tuple(
+    field.name
+    for field in dataclasses.fields(Cell)
+    if field.name not in (*TABLES, *LISTS, *NUMBERS, "live", "protocol_name")
+)
+_PLAIN_NAME = re.compile(r"[^/\\\0]{1,200}")
+
+
+def write_plan(run: Path, cells: Sequence[Cell], resolved: Mapping[str, Any]) -> None:
+    """plan.json of these cells, unless it holds them already."""
+    text = plan_text(cells, resolved)
+    file = run / FILE
+    if not file.is_file() or file.read_bytes() != text.encode():
+        write_text(file, text)
+
+
+def plan_text(cells: Sequence[Cell], resolved: Mapping[str, Any]) -> str:
+    """The file's content, as the module says."""
+    shared: dict[str, Any] = {}
+    # Cells of one plan share the very objects: each is hashed once.
+    named: dict[int, str] = {}
+    lines = []
+    for cell in cells:
+        content = cell.to_json()
+        for name in (*TABLES, *LISTS):
+            value = content[name]
+            if id(value) not in named:
+                named[id(value)] = digest(value, 12)
+                shared[named[id(value)]] = value
+            content[name] = named[id(value)]
+        lines.append(json.dumps(content, ensure_ascii=False))
+    parts = {"version": VERSION, "resolved": resolved, "shared": shared}
+    head = ",\n".join(
+        f'"{name}": {json.dumps(part, ensure_ascii=False)}' for name, part in parts.items()
+    )
+    return "{" + head + ',\n"cells": [\n' + ",\n".join(lines) + "\n]}\n"
+
+
+def read_cells(run: Path) -> tuple[Cell, ...]:
+    """The planned cells. UserError when the file is missing, damaged or of a later version."""
+    content = read_record(run / FILE)
+    version = content.get("version", 1)
+    if version not in (1, VERSION):
+        raise UserError(
+            f"{run / FILE} is of version {version!r}, and this tbbench knows 1 and {VERSION}; "
+            "read the run with the tbbench that made it"
+        )
+    try:
+        cells = tuple(_cell(one, content.get("shared", {})) for one in content["cells"])
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{run / FILE} is missing, damaged or of another version; "
+            "start the run again with `tbbench run` to rebuild it"
+        ) from error
+    return cells
+
+
+def read_keys(run: Path) -> set[str]:
+    """Keys of the planned cells; empty when no plan can be read there."""
+    try:
+        return {cell.key for cell in read_cells(run)}
+    except UserError:
+        return set()
+
+
+def read_resolved(run: Path) -> dict[str, Any]:
+    """What an earlier plan of this run found out; empty for a new run."""
+    resolved = read_record(run / FILE).get("resolved")
+    return resolved if isinstance(resolved, dict) else {}
+
+
+def _cell(content: Mapping[str, Any], shared: Mapping[str, Any]) -> Cell:
+    """The cell that a line of the file says. TypeError or KeyError when it says none."""
+    whole = {
+        name: shared[value] if name in (*TABLES, *LISTS) and isinstance(value, str) else value
+        for name, value in content.items()
+    }
+    cell = Cell.from_json(whole)
+    for kinds, names in (
+        (Mapping, TABLES),
+        (list, LISTS),
+        ((int, float), NUMBERS),
+        (str, TEXTS),
+        (bool, ("live",)),
+        ((str, type(None)), ("protocol_name",)),
+    ):
+        for name in names:
+            if not isinstance(getattr(cell, name), kinds):  # type: ignore[arg-type]
+                raise TypeError(f"{name} is {getattr(cell, name)!r}")
+    # They become names of files and folders.
+    for name in (cell.subject, *cell.prompts):
+        if name in (".", "..") or not _PLAIN_NAME.fullmatch(name):
+            raise TypeError(f"{name!r} is no name of a file")
+    return cell

@@ -1,0 +1,97 @@
+"""plan.json: what is written is read, in both versions, and nothing else is taken for a plan."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.config import RunConfig
+from benchmark.errors import UserError
+from benchmark.plan import Cell, plan
+from benchmark.plan_file import (
+    LISTS,
+    TABLES,
+    plan_text,
+    read_cells,
+    read_keys,
+    read_resolved,
+    write_plan,
+)
+
+Small = Callable[..., RunConfig]
+
+
+@pytest.fixture
+def cells(small: Small) -> list[Cell]:
+    return plan(small(subjects=["spotted_dog", "rain_boot"], train_seeds=[0, 1, 2]))
+
+
+def test_what_is_written_is_read(cells: list[Cell], tmp_path: Path) -> None:
+    write_plan(tmp_path, cells, {"question": {"settings": {}}})
+    assert list(read_cells(tmp_path)) == cells
+    assert read_keys(tmp_path) == {cell.key for cell in cells}
+    assert read_resolved(tmp_path) == {"question": {"settings": {}}}
+
+
+def test_a_plan_of_the_first_version_is_read(cells: list[Cell], tmp_path: Path) -> None:
+    content = {"cells": [cell.to_json() for cell in cells], "resolved": {}}
+    (tmp_path / "plan.json").write_text(json.dumps(content))
+    assert list(read_cells(tmp_path)) == cells
+
+
+def test_tables_are_written_once_however_many_cells_have_them(cells: list[Cell]) -> None:
+    text = plan_text(cells, {})
+    for word in ("on-the-beach", next(iter(cells[0].seen.values()))):
+        assert text.count(word) == 1
+    content = json.loads(text)
+    assert len(content["cells"]) == len(cells) == 12
+    distinct = {json.dumps(getattr(cell, name)) for cell in cells for name in (*TABLES, *LISTS)}
+    assert len(content["shared"]) == len(distinct)
+
+
+def test_the_same_plan_is_not_written_again(cells: list[Cell], tmp_path: Path) -> None:
+    write_plan(tmp_path, cells, {})
+    before = (tmp_path / "plan.json").stat().st_ino
+    write_plan(tmp_path, cells, {})
+    assert (tmp_path / "plan.json").stat().st_ino == before
+    write_plan(tmp_path, cells[1:], {})
+    assert len(read_cells(tmp_path)) == len(cells) - 1
+
+
+def test_a_plan_of_a_later_version_is_refused_by_name(cells: list[Cell], tmp_path: Path) -> None:
+    text = plan_text(cells, {}).replace('"version": 2', '"version": 3')
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(UserError, match=r"plan\.json is of version 3, and this tbbench knows 1"):
+        read_cells(tmp_path)
+    assert read_keys(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompts": "000000000000"},
+        {"prompts": ["in-the-jungle"]},
+        {"prompts": {"../../outside": "a {subject}"}},
+        {"prompts": {"": "a {subject}"}},
+        {"subject": "../../outside"},
+        {"subject": "dog\0"},
+        {"subject": ".."},
+        {"subject": 3},
+        {"seeds": 3},
+        {"steps": "25"},
+        {"live": "yes"},
+        {"protocol_name": 1},
+        {"unknown": 1},
+    ],
+    ids=str,
+)
+def test_a_plan_that_was_tampered_with_is_refused(
+    cells: list[Cell], tmp_path: Path, change: dict[str, Any]
+) -> None:
+    content = json.loads(plan_text(cells, {}))
+    content["cells"][1] |= change
+    (tmp_path / "plan.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"plan\.json is missing, damaged or of another version"):
+        read_cells(tmp_path)
