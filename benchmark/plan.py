@@ -298,7 +298,7 @@ def other_checksums(dataset: Dataset, split: str, subject: str) -> dict[str, str
 
 
 def _photos(
-    facts: SubjectFacts, split: Mapping[str, tuple[str, ...]]
+    facts: SubjectFacts, split: dict[str, tuple[str, ...]]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Training photos and all others, name -> SHA-256; told apart by checksum, so that no copy of
     a training photo slips in."""

@@ -116,7 +116,7 @@ def _cell(content: Mapping[str, Any], shared: Mapping[str, Any]) -> Cell:
         ((str, type(None)), ("protocol_name",)),
     ):
         for name in names:
-            if not isinstance(getattr(cell, name), kinds):  # type: ignore[arg-type]
+            if not isinstance(getattr(cell, name), kinds):
                 raise TypeError(f"{name} is {getattr(cell, name)!r}")
     # They become names of files and folders.
     for name in (cell.subject, *cell.prompts):
