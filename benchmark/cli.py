@@ -16,7 +16,9 @@ from benchmark.commands import (
     doctor,
     estimate,
     listing,
+    merge,
     perf,
+    plan,
     report,
     run,
     score,
@@ -58,6 +60,8 @@ def options(
 
 
 app.add_typer(run.app)
+app.add_typer(plan.app)
+app.add_typer(merge.app)
 app.add_typer(report.app)
 app.add_typer(score.app)
 app.add_typer(listing.app)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import psutil
+from filelock import FileLock
 
+from benchmark.atomic import digest, read_record, write_json
 from benchmark.nvml import gpus
 
 PACKAGES = (
@@ -41,6 +44,9 @@ VARIABLES = (
 )
 """Environment variables that change time, memory or rounding; recorded where they are set."""
 
+OTHERS = "other_environments"
+"""Key of environment.json: the same facts of other machines that worked on the run."""
+
 
 def environment(device: str, threads: int, workers: int) -> dict[str, Any]:
     """What a reader needs to judge or repeat the numbers; imports none of the packages.
@@ -65,6 +71,31 @@ def environment(device: str, threads: int, workers: int) -> dict[str, Any]:
             "stages": "python, numpy and torch seeded at the start of every stage",
         },
     }
+
+
+def machine(environment: Mapping[str, Any]) -> str:
+    """What costs depend on, as one word to compare."""
+    return digest([environment.get(name) for name in ("processor", "cores", "gpus", "device")], 16)
+
+
+def joined(environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The first environment, with those of other machines under `OTHERS`, each machine once."""
+    known: dict[str, dict[str, Any]] = {}
+    for environment in environments:
+        own = {name: value for name, value in environment.items() if name != OTHERS}
+        for one in [own, *environment.get(OTHERS, [])]:
+            known.setdefault(machine(one), one)
+    first, *others = [*known.values()] or [{}]
+    return {**first, OTHERS: others} if others else first
+
+
+def record_environment(run: Path, new: Mapping[str, Any]) -> None:
+    """Writes the run's environment.json; what other machines were used before stays in it."""
+    path = run / "environment.json"
+    run.mkdir(parents=True, exist_ok=True)
+    with FileLock(run / ".environment.lock"):
+        known = read_record(path)
+        write_json(path, joined([new, known] if known else [new]))
 
 
 def package_version(name: str) -> str | None:

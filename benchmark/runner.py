@@ -15,15 +15,17 @@ from benchmark.atomic import read_json, write_json, write_text
 from benchmark.backbones import open_backbone
 from benchmark.collect import collect
 from benchmark.config import RunConfig, toml_text
-from benchmark.environment import PACKAGES, environment, package_version
+from benchmark.environment import PACKAGES, environment, package_version, record_environment
 from benchmark.errors import UserError
 from benchmark.estimate.planned import predict_trainings
 from benchmark.executors import Job
 from benchmark.executors.local import choose_devices, run_jobs
+from benchmark.order import PriorOrder, leaders_first
 from benchmark.pictures import write_thumbnails
 from benchmark.plan import Cell, check_ready, plan
 from benchmark.plan_file import read_keys, read_resolved, write_plan
 from benchmark.progress import RunProgress
+from benchmark.shards import Shard
 from benchmark.store import Run, cell_folder
 
 
@@ -32,6 +34,8 @@ class Outcome:
     """What came of a run."""
 
     run: Run
+    cells: int
+    """How many the run, or its shard, has."""
     failures: Sequence[tuple[str, str]]
     """(the cell's label, why it failed)"""
     changed: bool
@@ -52,15 +56,18 @@ def run_benchmark(
     path: Path,
     console: Console,
     around: Callable[[], AbstractContextManager[None]] = nullcontext,
+    shard: Shard | None = None,
 ) -> Outcome:
     """Does what is missing of the run in folder `path`. UserError before any work is begun.
 
-    `around` is entered when the folder says what is planned, and left when the work ends.
+    `around` is entered when the folder says what is planned, and left when the work ends. With a
+    `shard` only its cells are worked on; the folder's plan is the whole one all the same.
     """
     check_folder(path)
     resolved = read_resolved(path)
     cells = plan(config, resolved)
-    missing = [cell for cell in cells if not cell_folder(path, cell.key).done()]
+    mine = shard.of(cells) if shard else cells
+    missing = [cell for cell in mine if not cell_folder(path, cell.key).done()]
     check_ready(missing)
     execution = config.execution
     devices = choose_devices(execution.device, execution.workers, execution.threads)
@@ -70,23 +77,25 @@ def run_benchmark(
     changed = describe_run(config, path, cells, resolved)
     failures: list[tuple[str, str]] = []
     if missing:
-        done = len(cells) - len(missing)
+        done = len(mine) - len(missing)
         kept = f", {done} of them done before" if done else ""
-        console.print(f"{config.title}: {len(cells)} cells{kept}", markup=False, highlight=False)
+        part = f" of shard {shard}" if shard else ""
+        line = f"{config.title}: {len(mine)} cells{part}{kept}"
+        console.print(line, markup=False, highlight=False)
         try:
             with around():
-                failures = work_on(config, path, missing, len(cells), devices, console)
+                failures = work_on(config, path, missing, len(mine), devices, console)
         except KeyboardInterrupt:
-            finished = sum(cell_folder(path, cell.key).done() for cell in cells)
-            raise RunInterruptedError(finished, len(cells)) from None
+            finished = sum(cell_folder(path, cell.key).done() for cell in mine)
+            raise RunInterruptedError(finished, len(mine)) from None
     if read_keys(path) != {cell.key for cell in cells}:
         raise UserError(f"another run took over {path} meanwhile; give each run its own --out")
     run = Run.open(path)
     try:
         predict_trainings(run, console)
     except KeyboardInterrupt:
-        raise RunInterruptedError(len(cells) - len(failures), len(cells)) from None
-    return Outcome(run, failures, collect(run) or changed)
+        raise RunInterruptedError(len(mine) - len(failures), len(mine)) from None
+    return Outcome(run, len(mine), failures, collect(run) or changed)
 
 
 def check_folder(path: Path) -> None:
@@ -130,7 +139,7 @@ def work_on(
 ) -> list[tuple[str, str]]:
     """Works on the missing cells; returns (label, reason) of those that failed."""
     execution = config.execution
-    write_json(path / "environment.json", environment(devices[0], execution.threads, len(devices)))
+    record_environment(path, environment(devices[0], execution.threads, len(devices)))
     jobs = [
         Job(
             key=cell.key,
@@ -143,11 +152,16 @@ def work_on(
             timeout=execution.cell_timeout,
             deterministic=execution.deterministic,
         )
-        for cell in missing
+        for cell in leaders_first(missing)
     ]
     progress = RunProgress(console, total, total - len(missing), settle)
+    order = PriorOrder(progress)
+
+    def busy(job: Job) -> bool:
+        return order.put_off(job) or cell_folder(path, job.key).busy()
+
     with progress:
-        run_jobs(jobs, devices, progress, busy=lambda job: cell_folder(path, job.key).busy())
+        run_jobs(jobs, devices, order, busy=busy)
     return [(job.label, reason) for job, reason in progress.failures]
 
 

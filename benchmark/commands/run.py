@@ -39,6 +39,10 @@ def run(
     protocol: Annotated[
         str | None, typer.Option(help="How pictures are made and scored: see `tbbench protocols`.")
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="i/N", help="Work on part i of N alone: see `tbbench plan`."),
+    ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Rewrite the report's page as cells finish.")
     ] = False,
@@ -52,6 +56,7 @@ def run(
     from benchmark.config import load_config
     from benchmark.live import live_page
     from benchmark.runner import RunInterruptedError, run_benchmark
+    from benchmark.shards import parse_shard
 
     reporting: Reporting = context.find_root().obj
     overrides = list(set_ or [])
@@ -59,25 +64,26 @@ def run(
         overrides.append(f"execution.workers={workers}")
     if device is not None:
         overrides.append(f'execution.device="{device}"')
+    part = parse_shard(shard) if shard is not None else None
     config = load_config(name, overrides, protocol)
     console = Console()
     folder = out or Path("runs") / config.name
     try:
         around = (lambda: live_page(folder, console)) if live else nullcontext
-        outcome = run_benchmark(config, folder, console, around)
+        outcome = run_benchmark(config, folder, console, around, part)
     except RunInterruptedError as stopped:
         if live:
             reporting.show(folder, console, True)
         line = f"stopped with {stopped}; the same command goes on from there"
         console.print(line, highlight=False)
         raise typer.Exit(INTERRUPTED) from None
-    if live or len(outcome.failures) < len(outcome.run.planned):
+    if live or len(outcome.failures) < outcome.cells:
         reporting.show(outcome.run.path, console, live or outcome.changed)
     for label, reason in outcome.failures:
         print(f"failed: {label}: {reason}", file=sys.stderr)
     if outcome.failures:
         print(
-            f"{len(outcome.failures)} of {len(outcome.run.planned)} cells failed; "
+            f"{len(outcome.failures)} of {outcome.cells} cells failed; "
             "the same command tries them again",
             file=sys.stderr,
         )
