@@ -45,9 +45,9 @@ def plan(
     from benchmark.config import load_config
     from benchmark.errors import UserError
     from benchmark.plan import plan as plan_cells
+    from benchmark.plan_file import read_resolved
     from benchmark.plan_table import planned, tables
     from benchmark.sbatch import Array, script
-    from benchmark.plan_file import read_resolved
 
     if json_ and sbatch is not None:
         raise UserError("--json and --sbatch write different things; choose one")
