@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -19,9 +18,10 @@ from pydantic import (
     ValidationError,
 )
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, shown
 from benchmark.protocols import apply_protocol, choose_protocol
 from benchmark.subjects import unknown
+from benchmark.toml_text import read_toml
 from textboost.compute import ATTENTION, OPTIMIZERS, PRECISIONS
 
 SAMPLERS = ("dpm++", "ddim", "ddim-eta1", "default")
@@ -30,15 +30,17 @@ SAMPLERS = ("dpm++", "ddim", "ddim-eta1", "default")
 
 
 def _file_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
-        raise ValueError("expected letters, digits, '.', '_' and '-': it names the run's folder")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
+        raise ValueError(
+            "expected letters, digits, '.', '_' and '-', 100 at most: it names the run's folder"
+        )
     return value
 
 
 def _all_is_empty(value: object) -> object:
     if isinstance(value, str):
         if value != "all":
-            raise ValueError(f'expected a list of names or "all", got {value!r}')
+            raise ValueError(f'expected a list of names or "all", got {shown(value)}')
         return ()
     if value == []:
         raise ValueError('the list is empty; name some, or write "all"')
@@ -48,7 +50,7 @@ def _all_is_empty(value: object) -> object:
 def _without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
     for value in values:
         if values.count(value) > 1:
-            raise ValueError(f"{value!r} is listed twice; list it once")
+            raise ValueError(f"{shown(value)} is listed twice; list it once")
     return values
 
 
@@ -193,7 +195,7 @@ def load_config(
     the place of what it says itself. UserError on anything not understood.
     """
     path = Path(source)
-    if path.suffix == ".toml" or path.is_file():
+    if path.suffix == ".toml" or _is_file(path):
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
@@ -210,14 +212,19 @@ def load_config(
     return parse_config(text, source, overrides, protocol)
 
 
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def parse_config(
     text: str, source: str, overrides: Sequence[str] = (), protocol: str | None = None
 ) -> RunConfig:
     """`text` as a run's configuration; `source` names it in error messages."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{source} is not valid TOML: {error}") from error
+    table = read_toml(text, source)
     if protocol is not None:
         choose_protocol(table, protocol)
     for override in overrides:
@@ -234,17 +241,17 @@ def apply_override(table: dict[str, Any], override: str) -> None:
     key, equals, raw = override.partition("=")
     path = key.strip().split(".")
     if not equals or not all(path):
-        raise UserError(f"--set {override!r}: expected key=value, such as training.steps=50")
+        raise UserError(f"--set {shown(override)}: expected key=value, such as training.steps=50")
     try:
-        value = tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
+        value = read_toml(f"value = {raw}", override)["value"]
+    except UserError:
         value = raw
     if path[0] == "methods" and len(path) > 1:
         table, path = _method_table(table, override, path[1:])
     for step in path[:-1]:
         table = table.setdefault(step, {})
         if not isinstance(table, dict):
-            raise UserError(f"--set {override!r}: {step!r} is no table")
+            raise UserError(f"--set {shown(override)}: {step!r} is no table")
     table[path[-1]] = value
 
 
@@ -256,10 +263,10 @@ def _method_table(
     named = [entry for entry in entries if entry.get("name") == path[0]]
     if not named:
         names = [str(entry.get("name")) for entry in entries]
-        raise UserError(f"--set {override!r}: {unknown('method of this run', path[0], names)}")
+        raise UserError(f"--set {shown(override)}: {unknown('method of this run', path[0], names)}")
     if len(path) != 2 or len(named) > 1:
         raise UserError(
-            f"--set {override!r}: expected methods.NAME.SETTING=value for a method listed once"
+            f"--set {shown(override)}: expected methods.NAME.SETTING=value for a method listed once"
         )
     if path[1] == "preset":
         return named[0], path[1:]
@@ -274,12 +281,12 @@ def describe(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return unknown("key", key, _siblings(location))
     if first["type"] == "missing":
-        return f"missing key {key!r}"
+        return f"missing key {shown(key)}"
     if first["type"] == "value_error":
         return f"{key}: {first['ctx']['error']}"
     if first["type"] == "string_pattern_mismatch":
-        return f"{key}: expected auto, cpu, cuda, cuda:N or mps, got {first['input']!r}"
-    return f"{key}: {_EXPECTED.get(first['type'], first['msg'])}, got {first['input']!r}"
+        return f"{key}: expected auto, cpu, cuda, cuda:N or mps, got {shown(first['input'])}"
+    return f"{key}: {_EXPECTED.get(first['type'], first['msg'])}, got {shown(first['input'])}"
 
 
 _EXPECTED = {

@@ -13,6 +13,22 @@ class UserError(Exception):
     """
 
 
+LONGEST_VALUE = 120
+
+
+def shown(value: object) -> str:
+    """A value that a user gave, as it stands in a message: quoted, escaped, and not too long."""
+    return short(repr(value), LONGEST_VALUE)
+
+
+def short(text: str, longest: int) -> str:
+    """The text without control characters, its middle left out where it is longer than that."""
+    plain = text if text.isprintable() else ascii(text)[1:-1]
+    if len(plain) <= longest:
+        return plain
+    return f"{plain[: longest - 23]}...{plain[-20:]}"
+
+
 @contextmanager
 def plugin_code(kind: str, name: str) -> Iterator[None]:
     """Around everything that reads or imports a file found by its name, ours or a plug-in's.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, short, shown
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -122,6 +122,7 @@ def open_dataset(name: str) -> Dataset:
 
 def unknown(kind: str, name: str, known: list[str] | tuple[str, ...], where: str = "") -> str:
     """The line for a name nobody knows: `unknown split 'n2'; did you mean 'n1'? known: ...`."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    # The search takes the square of the length: no name of ours is nearly as long.
+    near = difflib.get_close_matches(name[:200], known, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {kind} {name!r}{where}; {hint}known: {', '.join(known)}"
+    return f"unknown {kind} {shown(name)}{where}; {hint}known: {short(', '.join(known), 1000)}"

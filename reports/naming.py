@@ -12,7 +12,6 @@ textboost = "#0072B2"
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ import pandas as pd
 
 from benchmark.errors import UserError
 from benchmark.subjects import unknown
+from benchmark.toml_text import read_toml
 from methods import method_names
 from reports.format import plain
 from reports.tables import CONTROLS
@@ -75,13 +75,11 @@ def load_naming(path: Path | str) -> Naming:
     """The naming in a TOML file; UserError in one line when it is not as the module says."""
     file = Path(path)
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = read_toml(file.read_text(encoding="utf-8"), str(file))
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}; give a TOML file with a [methods]") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{file} is not UTF-8 text; save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{file} is no TOML: {error}; see docs/tables-and-figures.md") from error
     for table in content:
         if table not in TABLES:
             raise UserError(unknown("table", f"[{plain(table)}]", _bracketed(), f" in {file}"))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark.any_pictures.records import Problem, Reading, Record, method_name
+from benchmark.any_pictures.records import LONGEST_NAME, Problem, Reading, Record, method_name
 from benchmark.errors import UserError
 from benchmark.subjects import unknown
 
@@ -38,7 +38,7 @@ def read(file: Path, method: str) -> Reading:
             except UserError as error:
                 fault = str(error).removeprefix(f"{where}: ")
         if fault:
-            known = name if name.isprintable() else ""
+            known = name if name.isprintable() and len(name) <= LONGEST_NAME else ""
             reading.problems.append(Problem("bad-row", fault, where, known, row["subject"]))
             continue
         reading.records.append(

@@ -7,6 +7,7 @@ import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from benchmark.any_pictures.records import Problem
+from benchmark.errors import short
 
 KINDS = {
     "missing": "pictures that are not there",
@@ -63,7 +64,9 @@ def listing(problems: Sequence[Problem]) -> Iterator[str]:
         elif kind in ("lossy", "transparent"):
             yield f"  {_some([_named(problem) for problem in mine])}"
         else:
-            yield from (f"  {_named(problem)}: {problem.what}" for problem in mine)
+            yield from (
+                f"  {short(_named(problem), 300)}: {short(problem.what, 600)}" for problem in mine
+            )
 
 
 def warnings(problems: Sequence[Problem], scored: int) -> list[str]:

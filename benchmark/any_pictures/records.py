@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, shown
 from benchmark.plan import Cell
 from benchmark.subjects import Subject
 
@@ -104,7 +104,7 @@ def method_name(text: str, where: str) -> str:
     name = text.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise UserError(
-            f"{where}: {text!r} cannot name a method; expected 1 to {LONGEST_NAME} printable "
+            f"{where}: {shown(text)} cannot name a method; expected 1 to {LONGEST_NAME} printable "
             "characters"
         )
     return name

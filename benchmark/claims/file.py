@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -19,9 +18,10 @@ from pydantic import (
 )
 
 from benchmark.claims.language import Expression, known_backbone, parse
-from benchmark.errors import UserError
+from benchmark.errors import UserError, shown
 from benchmark.protocols import protocol_names
 from benchmark.subjects import DATASET_NAMES, unknown
+from benchmark.toml_text import read_toml
 
 LARGEST = 1_000_000
 """Bytes of a claims file."""
@@ -134,10 +134,7 @@ def load_claims(source: str) -> ClaimsFile:
 
 def parse_claims(text: str, source: str) -> ClaimsFile:
     """`text` as a claims file; `source` names it in errors."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{source} is not valid TOML: {error}") from error
+    table = read_toml(text, source)
     try:
         claims = _Table.model_validate(table).claim
     except ValidationError as error:
@@ -145,7 +142,9 @@ def parse_claims(text: str, source: str) -> ClaimsFile:
     ids = [claim.id for claim in claims]
     for id in ids:
         if ids.count(id) > 1:
-            raise UserError(f"{source}: claim {id!r} is there twice; give each an id of its own")
+            raise UserError(
+                f"{source}: claim {shown(id)} is there twice; give each an id of its own"
+            )
     return ClaimsFile(Path(source).name.removesuffix(".toml"), text, claims)
 
 
@@ -158,7 +157,7 @@ def _described(error: ValidationError, table: dict[str, Any]) -> str:
         number = int(location.pop(0))
         entry = table["claim"][number]
         id = entry.get("id") if isinstance(entry, dict) else None
-        where = f"claim {id!r}: " if isinstance(id, str) else f"claim number {number + 1}: "
+        where = f"claim {shown(id)}: " if isinstance(id, str) else f"claim number {number + 1}: "
     key = ".".join(str(part) for part in location)
     named = f"{key}: " if key else ""
     match first["type"]:
@@ -175,6 +174,6 @@ def _described(error: ValidationError, table: dict[str, Any]) -> str:
         case "model_type":
             return f"{where}expected a table [[claim]]"
         case "string_type":
-            return f"{where}{named}expected text in quotes, got {first['input']!r}"
+            return f"{where}{named}expected text in quotes, got {shown(first['input'])}"
         case _:
             return f"{where}{named}{first['msg']}"

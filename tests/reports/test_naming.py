@@ -53,7 +53,7 @@ def test_rows_take_the_files_order_and_controls_and_photos_stay_last(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[methods", r"names.toml is no TOML: .*docs/tables-and-figures.md"),
+        ("[methods", r"names.toml is not valid TOML: Expected"),
         ("[method]\n", r"unknown table '\[method\]' in .*did you mean '\[methods\]'"),
         ("methods = 3", r"methods is no table; write \[methods\] and a line per method"),
         ("[methods]\ntextboost = 3", "methods.textboost is '3'; give a text in quotes"),
