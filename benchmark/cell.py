@@ -10,19 +10,29 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
+import math
+import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.atomic import checksums, digest, files_under, new_folder, read_record, write_json
 from benchmark.devices import Device, open_device
+from benchmark.failures import (
+    START,
+    NotFiniteLossError,
+    kind_of,
+    log_tail,
+    redacted,
+    writable,
+)
 from benchmark.generate import Sampling, batches, noise_seed, sample, seed_everything
 from benchmark.measure import Cost, Stage, step_costs
-from benchmark.pictures import read_picture, write_picture
-from benchmark.plan import Cell, backbone_of
+from benchmark.pictures import flags_of, of_one_colour, read_picture, write_picture
+from benchmark.plan import Cell, backbone_of, subjects_of
 from benchmark.prior import PriorImages
 from benchmark.scoring import score_pictures
 from benchmark.store import CellFolder, cell_folder
@@ -82,20 +92,28 @@ def run_cell(run: Path, cell: Cell, circumstances: Circumstances) -> bool:
     which a worker sends to log.txt.
     """
     folder = cell_folder(run, cell.key)
+    stage = START
+
+    def report(name: str, done: int, total: int) -> None:
+        nonlocal stage
+        stage = name
+        circumstances.report(name, done, total)
+
     with folder.lock():
         if folder.done():
             return True
-        folder.begin(cell)
         try:
-            bench = set_up(folder, cell, circumstances)
+            folder.begin(cell)
+            bench = set_up(folder, cell, dataclasses.replace(circumstances, report=report))
             costs = train_stages(bench) if bench.method.trains else []
-            costs += image_stages(run, bench)
+            of_images, flags = image_stages(run, bench)
+            costs += of_images
+            write_json(folder.path / "cost.json", [dataclasses.asdict(cost) for cost in costs])
+            folder.finish(cell, flags)
         except Exception as error:
-            traceback.print_exc()
-            folder.fail(cell, type(error).__name__, str(error))
+            print(redacted(writable(traceback.format_exc())), file=sys.stderr, flush=True)
+            folder.fail(cell, kind_of(error), str(error), stage, log_tail(folder.log))
             return False
-        write_json(folder.path / "cost.json", [dataclasses.asdict(cost) for cost in costs])
-        folder.finish(cell)
         return True
 
 
@@ -104,7 +122,8 @@ def set_up(folder: CellFolder, cell: Cell, circumstances: Circumstances) -> Benc
     from methods import Task, get_method
 
     dataset = open_dataset(cell.dataset)
-    subject = subject_together(dataset, cell.subject)
+    # All of them now: a photo that only the scores need must not cost a training first.
+    subject, *_ = [subject_together(dataset, name) for name in subjects_of(cell)]
     method = get_method(cell.method)
     backbone = backbone_of(cell)
     prompts = {template: id for id, template in cell.prompts.items()}
@@ -183,6 +202,7 @@ def train_stages(bench: Bench) -> list[Cost]:
         prepare.seconds_not_here = bench.prior.made_seconds - bench.prior.waited_seconds
     with bench.stage("train") as train:
         result = method.train(pipe, task, settings)
+        check_losses(result.losses)
         train.add("trainable_parameters", result.trainable_parameters, "parameters", "exact")
         train.add("steps", len(result.losses), "steps", "exact")
         train.add("images", result.pictures, "images", "exact")
@@ -207,8 +227,18 @@ def train_stages(bench: Bench) -> list[Cost]:
     return costs
 
 
-def image_stages(run: Path, bench: Bench) -> list[Cost]:
-    """reload (load, for a method that does not train), generate, probe where asked, and score."""
+def check_losses(losses: Sequence[float]) -> None:
+    """NotFiniteLossError for the first step whose loss is no number, whatever loop made it."""
+    for step, loss in enumerate(losses, 1):
+        if not math.isfinite(loss):
+            raise NotFiniteLossError(f"step {step}: the loss is {loss}; lower the rate")
+
+
+def image_stages(run: Path, bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
+    """reload (load, for a method that does not train), generate, probe where asked, and score.
+
+    Returns their costs, and the flags of the pictures: see `CellFolder.finish`.
+    """
     gc.collect()
     method, task = bench.method, bench.task
     with bench.stage("reload" if method.trains else "load") as load:
@@ -218,7 +248,8 @@ def image_stages(run: Path, bench: Bench) -> list[Cost]:
         else:
             load.add("start_seconds", bench.circumstances.start_seconds, "s")
     with bench.stage("generate") as generate:
-        generate.seconds_not_here = make_pictures(bench, pipe)
+        made = make_pictures(bench, pipe)
+        generate.seconds_not_here = made.seconds_before
         generate.pictures = len(bench.cell.prompts) * len(bench.cell.seeds)
     costs = [*load.costs, *generate.costs]
     found = None
@@ -241,7 +272,7 @@ def image_stages(run: Path, bench: Bench) -> list[Cost]:
             circumstances.device,
             probed=found,
         )
-    return [*costs, *score.costs]
+    return [*costs, *score.costs], flags_of(made.one_colour)
 
 
 def make_probes(bench: Bench, pipe: DiffusionPipeline) -> Probed:
@@ -261,11 +292,18 @@ def make_probes(bench: Bench, pipe: DiffusionPipeline) -> Probed:
     return both(trained, prober.untouched())
 
 
-def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> float:
-    """Makes the pictures that are missing, in whole batches, always in the same order.
+@dataclass(frozen=True)
+class Made:
+    """The pictures of a cell."""
 
-    Returns the seconds that earlier attempts spent on the pictures they left.
-    """
+    seconds_before: float
+    """What earlier attempts spent on the pictures they left."""
+    one_colour: Sequence[str]
+    """Files that are of one single colour."""
+
+
+def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> Made:
+    """Makes the pictures that are missing, in whole batches, always in the same order."""
     from methods import ImageRequest
 
     cell, method, folder = bench.cell, bench.method, bench.folder
@@ -273,13 +311,16 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> float:
     spent_file = folder.path / "generate.json"
     spent: dict[str, float] = read_record(spent_file)
     earlier = 0.0
+    plain: list[str] = []
     wanted = [(id, seed) for id in cell.prompts for seed in cell.seeds]
     size = bench.circumstances.generation_batch
     for number, batch in enumerate(batches(wanted, size)):
         bench.circumstances.report("generate", number * size, len(wanted))
         names = [folder.image(id, seed).name for id, seed in batch]
-        if all(read_picture(folder.images / name, origin) for name in names):
+        kept = {name: read_picture(folder.images / name, origin) for name in names}
+        if all(kept.values()):
             earlier += sum(spent.get(name, 0.0) for name in names)
+            plain += [name for name, image in kept.items() if image and of_one_colour(image)]
             continue
         begin = time.perf_counter()
         requests = [
@@ -298,10 +339,11 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> float:
         for request, name, image in zip(requests, names, images, strict=True):
             about = {"prompt": request.prompt, "seed": str(request.seed)}
             write_picture(folder.images / name, image, origin, about)
+        plain += [name for name, image in zip(names, images, strict=True) if of_one_colour(image)]
         seconds = (time.perf_counter() - begin) / len(batch)
         spent |= dict.fromkeys(names, seconds)
         write_json(spent_file, spent)
-    return earlier
+    return Made(earlier, plain)
 
 
 def _origin(bench: Bench) -> str:

@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 
 from benchmark.atomic import write_bytes
 from benchmark.download import Progress, check_out, download
-from benchmark.errors import UserError
+from benchmark.errors import DamagedPhotoError, UserError
 from benchmark.paths import cache_root, data_root
 from benchmark.subjects import Photo, Prompt, Subject, SubjectFacts, unknown
 
@@ -91,7 +91,7 @@ class DreamBench:
         )
 
     def subject(self, name: str) -> Subject:
-        """The subject; UserError when a photo of it is missing or not the recorded one."""
+        """The subject; DamagedPhotoError when a photo of it is missing or not the recorded one."""
         facts = self.facts(name)
         if not self.root.is_dir():
             raise UserError(
@@ -161,18 +161,18 @@ def recorded_photos(facts: Path) -> list[Recorded]:
 
 
 def read_photo(root: Path, photo: Recorded) -> bytes:
-    """The photo's bytes; UserError when the file is missing or not the recorded one."""
+    """The photo's bytes; DamagedPhotoError when the file is missing or not the recorded one."""
     path = root / photo.subject / photo.photo
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UserError(
+        raise DamagedPhotoError(
             f"DreamBench photo {photo.subject}/{photo.photo} cannot be read from {root} "
             f"({error.strerror}); get it with `{FETCH}`"
         ) from error
     found = hashlib.sha256(content).hexdigest()
     if found != photo.sha256:
-        raise UserError(
+        raise DamagedPhotoError(
             f"DreamBench photo {photo.subject}/{photo.photo} in {root} is damaged or another one: "
             f"expected SHA-256 {photo.sha256[:12]}, found {found[:12]}; get it with `{FETCH}`"
         )
@@ -180,8 +180,14 @@ def read_photo(root: Path, photo: Recorded) -> bytes:
 
 
 def _open_photo(root: Path, photo: Recorded) -> Image.Image:
-    with Image.open(io.BytesIO(read_photo(root, photo))) as image:
-        return ImageOps.exif_transpose(image).convert("RGB")
+    content = read_photo(root, photo)
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DamagedPhotoError(
+            f"DreamBench photo {photo.subject}/{photo.photo} is no picture: {error}"
+        ) from error
 
 
 def fetch(

@@ -13,6 +13,10 @@ class UserError(Exception):
     """
 
 
+class DamagedPhotoError(UserError):
+    """A photo of a subject that is missing, changed or no picture."""
+
+
 LONGEST_VALUE = 120
 
 

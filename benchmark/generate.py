@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from benchmark.failures import NotFinitePictureError
+
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
     from PIL import Image
@@ -44,7 +46,7 @@ def sample(
 ) -> list[Image.Image]:
     """One picture for each prompt and seed, RGB, as one batch. The scheduler is put back after.
 
-    Raises ArithmeticError when the backbone gives numbers that are no pixels: turned into a
+    Raises NotFinitePictureError when the backbone gives numbers that are no pixels: turned into a
     picture they would be plain black, and be scored.
     """
     import numpy as np
@@ -73,7 +75,7 @@ def sample(
         pipe.scheduler = before
     for prompt, pixels in zip(prompts, result.images, strict=True):
         if not np.isfinite(pixels).all():
-            raise ArithmeticError(
+            raise NotFinitePictureError(
                 f'the picture of "{prompt}" is not finite: training diverged or the numbers are '
                 "too large for this precision; try a lower learning rate, bf16 or fp32"
             )

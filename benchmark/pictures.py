@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, PngImagePlugin
 
 from benchmark.atomic import write_bytes
+from benchmark.errors import DamagedPhotoError
 from benchmark.plan import Cell
 from benchmark.subjects import open_dataset
 from benchmark.together import subject_together
@@ -39,8 +42,22 @@ def read_picture(path: Path, origin: str | None = None) -> Image.Image | None:
         return None
 
 
+def of_one_colour(image: Image.Image) -> bool:
+    """Whether all pixels are alike, as where a safety checker or NaN has made a picture black."""
+    return image.convert("RGB").getcolors(maxcolors=1) is not None
+
+
+def flags_of(one_colour: Sequence[str]) -> dict[str, Any]:
+    """What cell.json says of a cell's pictures: empty, or which are of one single colour."""
+    names = list(one_colour)
+    return {"one_colour": {"count": len(names), "names": names}} if names else {}
+
+
 def write_thumbnails(run: Path, cells: Sequence[Cell]) -> None:
-    """Small square copies of every subject's photos, for the report. Keeps what is there."""
+    """Small square copies of every subject's photos, for the report. Keeps what is there.
+
+    A subject with a damaged photo has none; its cells say why they fail.
+    """
     for cell in {cell.subject: cell for cell in cells}.values():
         folder = run / "photos" / cell.subject
         wanted = {
@@ -58,9 +75,10 @@ def write_thumbnails(run: Path, cells: Sequence[Cell]) -> None:
         }
         if not missing:
             continue
-        subject = subject_together(open_dataset(cell.dataset), cell.subject)
-        for path, name in missing.items():
-            write_picture(path, thumbnail(subject.photo(name).load()), checksums[name], {})
+        with contextlib.suppress(DamagedPhotoError):
+            subject = subject_together(open_dataset(cell.dataset), cell.subject)
+            for path, name in missing.items():
+                write_picture(path, thumbnail(subject.photo(name).load()), checksums[name], {})
 
 
 def thumbnail_name(kind: str, photo: str) -> str:

@@ -17,7 +17,7 @@ from benchmark.atomic import digest
 from benchmark.backbones import Backbone, open_backbone
 from benchmark.config import MethodEntry, RunConfig
 from benchmark.encoder_sources import encoder_revision, source_of, text_encoder_names
-from benchmark.errors import UserError, plugin_code
+from benchmark.errors import DamagedPhotoError, UserError, plugin_code
 from benchmark.method_settings import method_settings
 from benchmark.subjects import Dataset, Prompt, SubjectFacts, open_dataset, unknown
 from benchmark.together import facts_together, parts, split_together, subject_together
@@ -184,16 +184,29 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
 
 
 def check_ready(cells: Sequence[Cell]) -> None:
-    """UserError when a photo that these cells need is missing or damaged, or a metric broken."""
+    """UserError when none of these cells has the photos that it needs, or a metric is broken.
+
+    Where a damaged photo hits some cells only, those fail and the others are done.
+    """
     from benchmark.metrics import check_metric
 
     for name in dict.fromkeys(name for cell in cells for name in cell.metrics):
         with plugin_code("metric", name):
             check_metric(name)
-    shown = [(cell.dataset, cell.subject) for cell in cells]
-    shown += [(cell.dataset, other.partition("/")[0]) for cell in cells for other in cell.others]
-    for name, subject in dict.fromkeys(shown):
-        subject_together(open_dataset(name), subject)
+    shown = [dict.fromkeys((cell.dataset, name) for name in subjects_of(cell)) for cell in cells]
+    damaged: dict[tuple[str, str], DamagedPhotoError] = {}
+    for name, subject in dict.fromkeys(pair for pairs in shown for pair in pairs):
+        try:
+            subject_together(open_dataset(name), subject)
+        except DamagedPhotoError as error:
+            damaged[name, subject] = error
+    if damaged and all(any(pair in damaged for pair in pairs) for pairs in shown):
+        raise next(iter(damaged.values()))
+
+
+def subjects_of(cell: Cell) -> list[str]:
+    """The subjects whose photos the cell looks at: its own first, then those a metric needs."""
+    return list(dict.fromkeys([cell.subject, *(n.partition("/")[0] for n in cell.others)]))
 
 
 def backbone_of(cell: Cell) -> Backbone:

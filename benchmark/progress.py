@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -20,18 +19,15 @@ from rich.progress import (
 )
 
 from benchmark.executors import Job
-
-Ended = Callable[[Job, int], str | None]
-"""Told of a worker's end (job, exit code); says why the cell failed, None when it is done."""
+from benchmark.fates import Fates
 
 
 class RunProgress:
-    """An executor's watcher. `settle` turns a worker's end into the cell's fate."""
+    """An executor's watcher. `fates` turns a worker's end into the cell's fate."""
 
-    def __init__(self, console: Console, total: int, done: int, settle: Ended) -> None:
-        self.failures: list[tuple[Job, str]] = []
+    def __init__(self, console: Console, total: int, done: int, fates: Fates) -> None:
         self._console = console
-        self._settle = settle
+        self._fates = fates
         self._total = total
         self._done = done
         self._begun: dict[str, float] = {}
@@ -62,10 +58,12 @@ class RunProgress:
         self._bars.stop()
 
     def started(self, job: Job) -> None:
+        self._fates.started(job)
         self._begun[job.key] = time.monotonic()
         self._tasks[job.key] = self._bars.add_task(f"  {escape(job.label)}", total=None)
 
     def progressed(self, job: Job, stage: str, done: int, total: int) -> None:
+        self._fates.progressed(job, stage)
         task = self._tasks[job.key]
         description = f"  {escape(job.label)} · {stage}"
         if self._bars.tasks and description != self._description(task):
@@ -74,16 +72,15 @@ class RunProgress:
 
     def ended(self, job: Job, exit_code: int) -> None:
         self._bars.remove_task(self._tasks.pop(job.key))
-        failure = self._settle(job, exit_code)
+        found = self._fates.ended(job, exit_code)
         seconds = time.monotonic() - self._begun.pop(job.key)
         self._done += 1
         self._bars.update(self._all, completed=self._done)
-        fate = f"done in {seconds:.1f} s"
-        if failure is not None:
-            self.failures.append((job, failure))
-            fate = f"failed: {failure}"
-        if failure is not None or not self._console.is_terminal:
-            line = f"[{self._done}/{self._total}] {job.label}: {fate}"
+        told = f"done in {seconds:.1f} s" if found.failure is None else f"failed: {found.failure}"
+        if found.remark:
+            told += f"; {found.remark}"
+        if found.failure or found.remark or not self._console.is_terminal:
+            line = f"[{self._done}/{self._total}] {job.label}: {told}"
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def waiting(self, jobs: int) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,8 @@ from benchmark.errors import UserError
 from benchmark.estimate.planned import predict_trainings
 from benchmark.executors import Job
 from benchmark.executors.local import choose_devices, run_jobs
+from benchmark.failures import is_transient, reason, to_be_tried, tried_again_by
+from benchmark.fates import Fates
 from benchmark.order import PriorOrder, leaders_first
 from benchmark.pictures import write_thumbnails
 from benchmark.plan import Cell, check_ready, plan
@@ -37,9 +38,26 @@ class Outcome:
     cells: int
     """How many the run, or its shard, has."""
     failures: Sequence[tuple[str, str]]
-    """(the cell's label, why it failed)"""
+    """(the cell's label, why it failed), those of earlier calls included"""
     changed: bool
     """Whether there is something new to report."""
+    not_started: int
+    """Cells that were to be worked on and were not, since too many had failed."""
+    again: str
+    """What it takes to have the failed cells tried again."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """What a run does about cells that fail."""
+
+    retry: str = "interrupted"
+    """Which cells that failed before are worked on: see `failures.to_be_tried`."""
+    max_failures: int | None = None
+    """After so many failures no more cells start. None: all are worked on."""
+
+
+PATIENCE = Patience()
 
 
 class RunInterruptedError(Exception):
@@ -57,17 +75,22 @@ def run_benchmark(
     console: Console,
     around: Callable[[], AbstractContextManager[None]] = nullcontext,
     shard: Shard | None = None,
+    patience: Patience = PATIENCE,
 ) -> Outcome:
     """Does what is missing of the run in folder `path`. UserError before any work is begun.
 
     `around` is entered when the folder says what is planned, and left when the work ends. With a
-    `shard` only its cells are worked on; the folder's plan is the whole one all the same.
+    `shard` only its cells are worked on; the folder's plan is the whole one all the same. Cells
+    that failed before and are not tried again count as failures all the same.
     """
     check_folder(path)
     resolved = read_resolved(path)
     cells = plan(config, resolved)
     mine = shard.of(cells) if shard else cells
-    missing = [cell for cell in mine if not cell_folder(path, cell.key).done()]
+    states = [cell_folder(path, cell.key).state() for cell in mine]
+    missing = [
+        cell for cell, state in zip(mine, states, strict=True) if to_be_tried(state, patience.retry)
+    ]
     check_ready(missing)
     execution = config.execution
     devices = choose_devices(execution.device, execution.workers, execution.threads)
@@ -75,27 +98,62 @@ def run_benchmark(
         left = "its finished cells stay on disk, out of the report"
         console.print(f"{path}: another plan of {len(replaced)} other cells; {left}")
     changed = describe_run(config, path, cells, resolved)
-    failures: list[tuple[str, str]] = []
+    fates = Fates(patience.max_failures)
     if missing:
-        done = len(mine) - len(missing)
-        kept = f", {done} of them done before" if done else ""
         part = f" of shard {shard}" if shard else ""
-        line = f"{config.title}: {len(mine)} cells{part}{kept}"
+        line = f"{config.title}: {len(mine)} cells{part}{_before(states, missing)}"
         console.print(line, markup=False, highlight=False)
         try:
             with around():
-                failures = work_on(config, path, missing, len(mine), devices, console)
+                work_on(config, path, missing, len(mine), devices, console, fates)
         except KeyboardInterrupt:
             finished = sum(cell_folder(path, cell.key).done() for cell in mine)
             raise RunInterruptedError(finished, len(mine)) from None
     if read_keys(path) != {cell.key for cell in cells}:
         raise UserError(f"another run took over {path} meanwhile; give each run its own --out")
     run = Run.open(path)
+    if missing:
+        states = [cell_folder(path, cell.key).state() for cell in mine]
     try:
         predict_trainings(run, console)
     except KeyboardInterrupt:
-        raise RunInterruptedError(len(mine) - len(failures), len(mine)) from None
-    return Outcome(run, len(mine), failures, collect(run) or changed)
+        finished = sum(state["status"] == "done" for state in states)
+        raise RunInterruptedError(finished, len(mine)) from None
+    failures, outside = _failures(mine, states, fates)
+    return Outcome(
+        run=run,
+        cells=len(mine),
+        failures=failures,
+        changed=collect(run) or changed,
+        not_started=len(missing) - fates.begun,
+        again=tried_again_by(len(failures), outside, patience.retry),
+    )
+
+
+def _before(states: Sequence[Mapping[str, Any]], missing: Sequence[Cell]) -> str:
+    """What is not worked on, in words: `, 3 of them done before, 1 failed before`."""
+    done = sum(state["status"] == "done" for state in states)
+    failed = len(states) - done - len(missing)
+    kept = f", {done} of them done before" if done else ""
+    return kept + (f", {failed} failed before and not tried again" if failed else "")
+
+
+def _failures(
+    cells: Sequence[Cell], states: Sequence[Mapping[str, Any]], fates: Fates
+) -> tuple[list[tuple[str, str]], int]:
+    """(label, reason) of all failed cells, and how many of them failed from outside."""
+    unsaid = {job.key: why for job, why in fates.failures}
+    found: list[tuple[str, str]] = []
+    outside = 0
+    for cell, state in zip(cells, states, strict=True):
+        if state["status"] == "failed":
+            found.append((cell.label, reason(state)))
+            outside += is_transient(state["kind_of_failure"])
+        elif state["status"] == "pending" and unsaid and cell.key in unsaid:
+            # It failed and that could not be written down, as on a full disk.
+            found.append((cell.label, unsaid[cell.key]))
+            outside += 1
+    return found, outside
 
 
 def check_folder(path: Path) -> None:
@@ -136,8 +194,9 @@ def work_on(
     total: int,
     devices: Sequence[str],
     console: Console,
-) -> list[tuple[str, str]]:
-    """Works on the missing cells; returns (label, reason) of those that failed."""
+    fates: Fates,
+) -> None:
+    """Works on the missing cells, unless `fates` says that it may not go on."""
     execution = config.execution
     record_environment(path, environment(devices[0], execution.threads, len(devices)))
     jobs = [
@@ -154,37 +213,11 @@ def work_on(
         )
         for cell in leaders_first(missing)
     ]
-    progress = RunProgress(console, total, total - len(missing), settle)
+    progress = RunProgress(console, total, total - len(missing), fates)
     order = PriorOrder(progress)
 
     def busy(job: Job) -> bool:
         return order.put_off(job) or cell_folder(path, job.key).busy()
 
     with progress:
-        run_jobs(jobs, devices, order, busy=busy)
-    return [(job.label, reason) for job, reason in progress.failures]
-
-
-def settle(job: Job, exit_code: int) -> str | None:
-    """Why the cell failed, None when it is done. Writes it down where the worker could not."""
-    folder = cell_folder(Path(job.run), job.key)
-    state = folder.state()
-    if state["status"] == "pending":
-        kind, message = death(exit_code)
-        folder.fail(Cell.from_json(job.cell), kind, message)
-        state = folder.state()
-    if state["status"] == "done":
-        return None
-    return f"{state['kind_of_failure']}: {state['message']}"
-
-
-def death(exit_code: int) -> tuple[str, str]:
-    """Kind and message for a worker that ended without a word."""
-    if exit_code >= 0:
-        return "WorkerExit", f"the worker ended with exit code {exit_code}; see log.txt"
-    try:
-        name = signal.Signals(-exit_code).name
-    except ValueError:
-        name = f"signal {-exit_code}"
-    hint = " (often the system ran out of memory)" if name == "SIGKILL" else ""
-    return name, f"the worker was killed by {name}{hint}; see log.txt"
+        run_jobs(jobs, devices, order, busy=busy, keep_going=fates.keep_going)

@@ -10,7 +10,7 @@ results.parquet costs.parquet cells.parquet        rebuilt from all of it by `co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from filelock import FileLock
 from benchmark.atomic import checksum, read_record, write_json
 from benchmark.config import RunConfig, parse_config
 from benchmark.errors import UserError
+from benchmark.failures import one_line, redacted, writable
 from benchmark.plan import Cell
 from benchmark.plan_file import read_cells
 
@@ -81,9 +82,10 @@ class CellFolder:
         return False
 
     def state(self) -> dict[str, Any]:
-        """status, kind_of_failure, message and attempts.
+        """status, kind_of_failure, message, attempts, stage, log_tail and flags.
 
         `pending`: never started, not finished, or what came of it is not as it was written.
+        stage and log_tail are those of a failure. flags: what is strange about a cell that is done.
         """
         content = read_record(self.path / "cell.json")
         status = content.get("status", "pending")
@@ -94,6 +96,9 @@ class CellFolder:
             "kind_of_failure": content.get("kind_of_failure"),
             "message": content.get("message"),
             "attempts": content.get("attempts", 0),
+            "stage": content.get("stage"),
+            "log_tail": content.get("log_tail"),
+            "flags": content.get("flags") or {},
         }
 
     def done(self) -> bool:
@@ -103,32 +108,55 @@ class CellFolder:
         """Counts one more attempt."""
         self._write(cell.to_json(), "pending", self.state()["attempts"] + 1)
 
-    def finish(self, cell: Cell) -> None:
-        """Marks the cell as done. Everything else must be on disk by now."""
-        self._write(cell.to_json(), "done", self.state()["attempts"], outcome=self._outcome())
+    def finish(self, cell: Cell, flags: Mapping[str, Any] | None = None) -> None:
+        """Marks the cell as done. Everything else must be on disk by now.
 
-    def fail(self, cell: Cell, kind: str, message: str) -> None:
-        """Records why the cell failed: the error's name and its message in one line."""
-        line = " ".join(message.split()) or kind
-        self._write(cell.to_json(), "failed", max(1, self.state()["attempts"]), kind, line)
+        flags: what is strange about it, name -> `count` and `names`; no score depends on them.
+        """
+        attempts = self.state()["attempts"]
+        outcome = {"outcome": self._outcome(), "flags": dict(flags or {})}
+        self._write(cell.to_json(), "done", attempts, outcome)
+
+    def fail(
+        self,
+        cell: Cell,
+        kind: str,
+        message: str,
+        stage: str | None = None,
+        log_tail: str = "",
+    ) -> None:
+        """Records why the cell failed: see `benchmark.failures` for the kinds.
+
+        The message becomes one line; neither it nor the end of the log may hold a secret.
+        """
+        why = {
+            "kind_of_failure": kind,
+            "message": one_line(message) or kind,
+            "stage": stage,
+            "log_tail": redacted(writable(log_tail)),
+        }
+        self._write(cell.to_json(), "failed", max(1, self.state()["attempts"]), why)
 
     def _write(
         self,
         identity: dict[str, Any],
         status: str,
         attempts: int,
-        kind: str | None = None,
-        message: str | None = None,
-        outcome: dict[str, str] | None = None,
+        told: Mapping[str, Any] | None = None,
     ) -> None:
+        """cell.json; `told` replaces what is empty without it."""
         content = {
             "version": 1,
             "key": self.path.name,
             "status": status,
-            "kind_of_failure": kind,
-            "message": message,
+            "kind_of_failure": None,
+            "message": None,
             "attempts": attempts,
-            "outcome": outcome,
+            "stage": None,
+            "log_tail": None,
+            "outcome": None,
+            "flags": {},
+            **(told or {}),
             "cell": identity,
         }
         write_json(self.path / "cell.json", content)

@@ -89,7 +89,7 @@ class Dataset(Protocol):
         """All subjects, in the data set's own order."""
 
     def subject(self, name: str) -> Subject:
-        """The subject with its photos checked; UserError when one is missing or damaged."""
+        """The subject with its photos checked; DamagedPhotoError when one is not as recorded."""
 
     def facts(self, subject_name: str) -> SubjectFacts:
         """What is known of a subject without opening its photos."""

@@ -35,7 +35,7 @@ def facts_together(dataset: Dataset, name: str) -> SubjectFacts:
 
 
 def subject_together(dataset: Dataset, name: str) -> Subject:
-    """The subject with the photos of all its parts; UserError when one is missing or damaged."""
+    """The subject with the photos of all its parts; DamagedPhotoError as `Dataset.subject`."""
     if SIGN not in name:
         return dataset.subject(name)
     found = [dataset.subject(part) for part in parts(name)]

@@ -9,9 +9,17 @@ from pathlib import Path
 
 from benchmark.any_pictures.picture_files import open_picture
 from benchmark.any_pictures.records import Batch, Target
-from benchmark.atomic import digest, write_bytes, write_json
+from benchmark.atomic import digest, write_json, write_text
+from benchmark.failures import kind_of, log_tail, redacted, writable
 from benchmark.metrics import needs
-from benchmark.pictures import read_picture, thumbnail, thumbnail_name, write_picture
+from benchmark.pictures import (
+    flags_of,
+    of_one_colour,
+    read_picture,
+    thumbnail,
+    thumbnail_name,
+    write_picture,
+)
 from benchmark.plan import Cell, other_checksums
 from benchmark.scoring import score_pictures
 from benchmark.store import CellFolder, cell_folder
@@ -131,29 +139,37 @@ def score_cell(run: Path, work: Work, batch_size: int, device: str) -> bool:
             return True
         folder.begin(work.cell)
         try:
-            _copy(folder, work)
+            plain = _copy(folder, work)
             pictures = work.batch.pictures
             photos = work.batch.target.photos()
             score_pictures(run, folder, work.cell, photos, batch_size, device, pictures)
         except Exception as error:
-            write_bytes(folder.log, traceback.format_exc().encode())
-            folder.fail(work.cell, type(error).__name__, str(error))
+            write_text(folder.log, redacted(writable(traceback.format_exc())))
+            folder.fail(work.cell, kind_of(error), str(error), "score", log_tail(folder.log))
             return False
         write_json(folder.path / "cost.json", [])  # nothing was made here, so nothing was measured
-        folder.finish(work.cell)
+        folder.finish(work.cell, flags_of(plain))
         return True
 
 
-def _copy(folder: CellFolder, work: Work) -> None:
-    """The pictures as PNG, pixel for pixel; those that are there already are kept."""
+def _copy(folder: CellFolder, work: Work) -> list[str]:
+    """The pictures as PNG, pixel for pixel; those that are there already are kept.
+
+    Returns the files that are of one single colour.
+    """
+    plain = []
     for (id, seed), record in work.batch.pictures.items():
         path, expected = folder.image(id, seed), work.checksums[id, seed]
-        if read_picture(path, expected) is not None:
-            continue
-        opened = open_picture(record.file)
-        if opened.sha256 != expected:
-            raise ValueError(f"{record.where} changed while it was scored; start again")
-        write_picture(path, opened.image, expected, {"file": record.where, "seed": str(seed)})
+        image = read_picture(path, expected)
+        if image is None:
+            opened = open_picture(record.file)
+            if opened.sha256 != expected:
+                raise ValueError(f"{record.where} changed while it was scored; start again")
+            image = opened.image
+            write_picture(path, image, expected, {"file": record.where, "seed": str(seed)})
+        if of_one_colour(image):
+            plain.append(path.name)
+    return plain
 
 
 def write_reference_photos(run: Path, work: Iterable[Work]) -> None:

@@ -19,6 +19,7 @@ from benchmark.config import Generation, MethodEntry, RunConfig
 from benchmark.environment import PACKAGES, environment, package_version
 from benchmark.errors import UserError, plugin_code
 from benchmark.executors.local import choose_devices
+from benchmark.failures import reason
 from benchmark.plan import scoring_versions
 from benchmark.plan_file import read_keys, write_plan
 from benchmark.runner import check_folder
@@ -74,7 +75,7 @@ def score_found(found: Found, request: Request, console: Console) -> Outcome:
     for item in todo:
         if not score_cell(path, item, config.scoring.batch_size, device):
             state = cell_folder(path, item.cell.key).state()
-            failures.append((item.cell.label, f"{state['kind_of_failure']}: {state['message']}"))
+            failures.append((item.cell.label, reason(state)))
     run = Run.open(path)
     return Outcome(run, failures, collect(run) or changed)
 

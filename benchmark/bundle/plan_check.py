@@ -17,6 +17,7 @@ from benchmark.store import OUTCOME, Run
 
 RECORDED = {
     *("version", "key", "status", "kind_of_failure", "message", "attempts", "outcome", "cell"),
+    *("stage", "log_tail", "flags"),
 }
 """What cell.json holds."""
 SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -20,7 +20,8 @@ app = typer.Typer()
 @app.command(
     epilog="Examples:  tbbench run quickstart  |  "
     "tbbench run quickstart --set training.steps=50 --out runs/short  |  "
-    "tbbench run mine.toml --set methods.textboost.steps=50"
+    "tbbench run mine.toml --set methods.textboost.steps=50  |  "
+    "tbbench run mine.toml --retry failed --max-failures 3 --cell-timeout 3600"
 )
 def run(
     context: typer.Context,
@@ -43,19 +44,40 @@ def run(
         str | None,
         typer.Option(metavar="i/N", help="Work on part i of N alone: see `tbbench plan`."),
     ] = None,
+    retry: Annotated[
+        str,
+        typer.Option(
+            metavar="interrupted|failed|none",
+            help="Which cells that failed before are tried again: those that failed from outside "
+            "(killed, out of memory or time, disk full), all, or none.",
+        ),
+    ] = "interrupted",
+    max_failures: Annotated[
+        int | None, typer.Option(min=1, help="Start no more cells after so many failures.")
+    ] = None,
+    cell_timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="End a cell that takes longer.")
+    ] = None,
+    deterministic: Annotated[
+        bool,
+        typer.Option("--deterministic", help="Deterministic kernels only: see docs/determinism.md"),
+    ] = False,
     live: Annotated[
         bool, typer.Option("--live", help="Rewrite the report's page as cells finish.")
     ] = False,
 ) -> None:
     """Train, generate and score what is missing of a run, then write its report.
 
-    The same command goes on where an earlier one stopped, and a finished run is not done again.
+    The same command goes on where an earlier one stopped, and a finished run is not done again. A
+    cell that fails ends no other; the exit code is then 1.
     """
     from rich.console import Console
 
     from benchmark.config import load_config
+    from benchmark.errors import UserError
+    from benchmark.failures import RETRIES
     from benchmark.live import live_page
-    from benchmark.runner import RunInterruptedError, run_benchmark
+    from benchmark.runner import Patience, RunInterruptedError, run_benchmark
     from benchmark.shards import parse_shard
 
     reporting: Reporting = context.find_root().obj
@@ -65,12 +87,19 @@ def run(
     if device is not None:
         overrides.append(f'execution.device="{device}"')
     part = parse_shard(shard) if shard is not None else None
+    if cell_timeout is not None:
+        overrides.append(f"execution.cell_timeout={cell_timeout!r}")
+    if deterministic:
+        overrides.append("execution.deterministic=true")
+    if retry not in RETRIES:
+        raise UserError(f"--retry {retry!r}: expected {', '.join(RETRIES)}")
     config = load_config(name, overrides, protocol)
     console = Console()
     folder = out or Path("runs") / config.name
     try:
         around = (lambda: live_page(folder, console)) if live else nullcontext
-        outcome = run_benchmark(config, folder, console, around, part)
+        patience = Patience(retry, max_failures)
+        outcome = run_benchmark(config, folder, console, around, part, patience)
     except RunInterruptedError as stopped:
         if live:
             reporting.show(folder, console, True)
@@ -82,9 +111,13 @@ def run(
     for label, reason in outcome.failures:
         print(f"failed: {label}: {reason}", file=sys.stderr)
     if outcome.failures:
+        failed = f"{len(outcome.failures)} of {outcome.cells} cells failed"
+        print(f"{failed}; {outcome.again}", file=sys.stderr)
+    if outcome.not_started:
         print(
-            f"{len(outcome.failures)} of {outcome.cells} cells failed; "
-            "the same command tries them again",
+            f"{outcome.not_started} cells were not started after {max_failures} failures "
+            "(--max-failures); the same command goes on",
             file=sys.stderr,
         )
+    if outcome.failures or outcome.not_started:
         raise typer.Exit(FAILED)

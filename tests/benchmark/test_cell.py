@@ -64,6 +64,9 @@ def test_a_cell_leaves_everything_the_store_promises(
         "kind_of_failure": None,
         "message": None,
         "attempts": 1,
+        "stage": None,
+        "log_tail": None,
+        "flags": {},
     }
     assert sorted(pictures(folder)) == [
         "in-the-jungle-0.png",
@@ -209,15 +212,12 @@ def test_an_error_is_recorded_in_one_line_and_tried_again(
         assert not run_cell(tmp_path, cell, Circumstances())
     state = folder.state()
     assert (state["status"], state["kind_of_failure"]) == ("failed", "RuntimeError")
-    assert state["message"] == "no space left"
+    assert (state["stage"], state["message"]) == ("train", "no space left")
     assert "Traceback" in capfd.readouterr().err
     assert run_cell(tmp_path, cell, Circumstances())
-    assert folder.state() == {
-        "status": "done",
-        "kind_of_failure": None,
-        "message": None,
-        "attempts": 2,
-    }
+    again = folder.state()
+    assert (again["status"], again["attempts"]) == ("done", 2)
+    assert [again[name] for name in ("kind_of_failure", "message", "stage")] == [None] * 3
 
 
 def test_a_method_that_makes_too_few_pictures_is_named(

@@ -15,7 +15,7 @@ from benchmark.errors import UserError
 from benchmark.executors import TIMED_OUT, Job, local
 from benchmark.executors.local import choose_devices, run_jobs
 from benchmark.executors.worker import reporter
-from benchmark.runner import death
+from benchmark.failures import death
 from tests.benchmark.executors.work import act
 
 ROOT = Path(__file__).resolve().parents[3]
