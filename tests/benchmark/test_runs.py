@@ -124,7 +124,7 @@ def test_a_cell_that_fails_is_named_and_the_others_are_done(small, tmp_path: Pat
     folder = write(tmp_path / "run", small(methods=[{"name": "copy"}, bad], scoring=SCORED))
     code, out, err = finish(folder)
     assert code == 1
-    assert "failed: textual-inversion (toy) · spotted_dog · seed 0: prepare: ValueError: " in err
+    assert "failed: textual-inversion (toy) · spotted_dog · seed 0: train: ValueError: " in err
     again = "the same command with --retry failed tries them again"
     assert f"1 of 2 cells failed; {again}" in err
     cells = Run.open(folder / "runs" / "small").cells().set_index("method")
