@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -12,6 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+SEAL = "seal"
+"""Key of a record's own checksum: see `benchmark.records`."""
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
@@ -38,6 +42,17 @@ def _replace(path: Path, content: BinaryIO) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Makes renames in the folder last through a power cut, where the file system can do that."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -58,9 +73,15 @@ def read_json(path: Path) -> Any:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """What `write_json` wrote of a mapping; empty when the file is missing or holds no such."""
+    """What `write_json` wrote of a mapping; empty when the file is missing or holds no such.
+
+    Without the seal that `benchmark.records` puts on some.
+    """
     content = read_json(path)
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    content.pop(SEAL, None)
+    return content
 
 
 @contextmanager
@@ -76,9 +97,12 @@ def new_folder(path: Path) -> Iterator[Path]:
             (fresh / file).chmod(0o666 & ~_umask())
             with (fresh / file).open("rb") as opened:
                 os.fsync(opened.fileno())
+        for folder in [*(f for f in fresh.rglob("*") if f.is_dir()), fresh]:
+            sync_folder(folder)
         if path.exists():
             os.replace(path, Path(scratch) / "old")
         os.replace(fresh, path)
+        sync_folder(path.parent)
 
 
 def files_under(folder: Path) -> list[str]:

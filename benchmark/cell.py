@@ -31,6 +31,7 @@ from benchmark.failures import (
 )
 from benchmark.generate import Sampling, batches, noise_seed, sample, seed_everything
 from benchmark.measure import Cost, Stage, step_costs
+from benchmark.owner import OwnerLostError, confirm
 from benchmark.pictures import flags_of, of_one_colour, read_picture, write_picture
 from benchmark.plan import Cell, backbone_of, subjects_of
 from benchmark.prior import PriorImages
@@ -78,7 +79,11 @@ class Bench:
     prior: PriorImages
 
     def stage(self, name: str) -> Stage:
-        """The stage's clock; python, numpy and torch are seeded for it."""
+        """The stage's clock; python, numpy and torch are seeded for it.
+
+        OwnerLostError when another process has taken the cell over.
+        """
+        confirm(self.folder.path)
         self.circumstances.report(name, 0, 0)
         cell = self.cell
         seed_everything(cell.method, cell.subject, cell.split, cell.train_seed, name)
@@ -110,6 +115,8 @@ def run_cell(run: Path, cell: Cell, circumstances: Circumstances) -> bool:
             costs += of_images
             write_json(folder.path / "cost.json", [dataclasses.asdict(cost) for cost in costs])
             folder.finish(cell, flags)
+        except OwnerLostError:
+            raise  # nothing may be written any more, not even that
         except Exception as error:
             print(redacted(writable(traceback.format_exc())), file=sys.stderr, flush=True)
             folder.fail(cell, kind_of(error), str(error), stage, log_tail(folder.log))
@@ -318,8 +325,9 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> Made:
         bench.circumstances.report("generate", number * size, len(wanted))
         names = [folder.image(id, seed).name for id, seed in batch]
         kept = {name: read_picture(folder.images / name, origin) for name in names}
-        if all(kept.values()):
-            earlier += sum(spent.get(name, 0.0) for name in names)
+        # A picture whose time is lost is made again: it would count as made in no time.
+        if all(name in spent and image for name, image in kept.items()):
+            earlier += sum(spent[name] for name in names)
             plain += [name for name, image in kept.items() if image and of_one_colour(image)]
             continue
         begin = time.perf_counter()

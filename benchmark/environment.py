@@ -13,8 +13,9 @@ from typing import Any
 import psutil
 from filelock import FileLock
 
-from benchmark.atomic import digest, read_record, write_json
+from benchmark.atomic import digest, read_record
 from benchmark.nvml import gpus
+from benchmark.records import write_sealed
 
 PACKAGES = (
     "textboost-bench",
@@ -95,7 +96,7 @@ def record_environment(run: Path, new: Mapping[str, Any]) -> None:
     run.mkdir(parents=True, exist_ok=True)
     with FileLock(run / ".environment.lock"):
         known = read_record(path)
-        write_json(path, joined([new, known] if known else [new]))
+        write_sealed(path, joined([new, known] if known else [new]))
 
 
 def package_version(name: str) -> str | None:

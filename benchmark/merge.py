@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.atomic import checksum, copy_file, read_json, read_record, write_json
+from benchmark.atomic import checksum, copy_file, read_record
 from benchmark.collect import collect
 from benchmark.config import RunConfig
 from benchmark.environment import OTHERS, joined, machine
 from benchmark.errors import UserError
 from benchmark.estimate.planned import FILE as PREDICTIONS
 from benchmark.estimate.planned import read_trainings
+from benchmark.records import write_sealed
 from benchmark.store import CellFolder, Run, cell_folder
 from benchmark.transfer import cell_files, put_cell
 
@@ -165,8 +166,8 @@ def _describe(runs: Sequence[Run], out: Path) -> int:
     """environment.json and predictions.json of all runs; returns how many machines there were."""
     environments = [run.environment for run in runs if run.environment]
     together = joined(environments)
-    if together and read_json(out / "environment.json") != together:
-        write_json(out / "environment.json", together)
+    if together and read_record(out / "environment.json") != together:
+        write_sealed(out / "environment.json", together)
     trainings: dict[str, dict[str, Any]] = {}
     about: Mapping[str, Any] = {}
     for run in runs:
@@ -174,6 +175,6 @@ def _describe(runs: Sequence[Run], out: Path) -> int:
         about = about or read_record(run.path / PREDICTIONS)
     if trainings:
         content = {**about, "trainings": {id: trainings[id] for id in sorted(trainings)}}
-        if read_json(out / PREDICTIONS) != content:
-            write_json(out / PREDICTIONS, content)
+        if read_record(out / PREDICTIONS) != content:
+            write_sealed(out / PREDICTIONS, content)
     return len({machine(one) for one in [together, *together.get(OTHERS, [])]})

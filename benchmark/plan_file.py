@@ -3,7 +3,8 @@
     {"version": 2,
      "resolved": what `plan` need not find out again,
      "shared": {DIGEST: a table or list that cells name by its digest: prompts, photos, settings},
-     "cells": [a cell a line, the fields of `Cell`]}
+     "cells": [a cell a line, the fields of `Cell`],
+     "seal": SHA-256 of the text before it}
 
 Version 1, still read, has no "shared": every cell carries its own tables.
 """
@@ -11,15 +12,17 @@ Version 1, still read, has no "shared": every cell carries its own tables.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.atomic import digest, read_record, write_text
+from benchmark.atomic import SEAL, digest, write_text
 from benchmark.errors import UserError
 from benchmark.plan import Cell
+from benchmark.records import read_versioned
 
 FILE = "plan.json"
 VERSION = 2
@@ -64,40 +67,49 @@ def plan_text(cells: Sequence[Cell], resolved: Mapping[str, Any]) -> str:
     head = ",\n".join(
         f'"{name}": {json.dumps(part, ensure_ascii=False)}' for name, part in parts.items()
     )
-    return "{" + head + ',\n"cells": [\n' + ",\n".join(lines) + "\n]}\n"
+    text = "{" + head + ',\n"cells": [\n' + ",\n".join(lines) + "\n]"
+    return f'{text},\n"{SEAL}": "{_sha256(text)}"}}\n'
+
+
+def plan_seal_holds(run: Path) -> bool | None:
+    """Whether plan.json is as it was written; None when it never was sealed, or is not there."""
+    try:
+        text, found, rest = (run / FILE).read_text(encoding="utf-8").rpartition(f',\n"{SEAL}": ')
+    except (OSError, UnicodeDecodeError):
+        return None
+    return rest == f'"{_sha256(text)}"}}\n' if found else None
 
 
 def read_cells(run: Path) -> tuple[Cell, ...]:
     """The planned cells. UserError when the file is missing, damaged or of a later version."""
-    content = read_record(run / FILE)
-    version = content.get("version", 1)
-    if version not in (1, VERSION):
-        raise UserError(
-            f"{run / FILE} is of version {version!r}, and this tbbench knows 1 and {VERSION}; "
-            "read the run with the tbbench that made it"
-        )
     try:
-        cells = tuple(_cell(one, content.get("shared", {})) for one in content["cells"])
+        return _cells(read_versioned(run / FILE, VERSION))
     except (AttributeError, KeyError, TypeError) as error:
         raise UserError(
             f"{run / FILE} is missing, damaged or of another version; "
             "start the run again with `tbbench run` to rebuild it"
         ) from error
-    return cells
 
 
 def read_keys(run: Path) -> set[str]:
-    """Keys of the planned cells; empty when no plan can be read there."""
+    """Keys of the planned cells; empty when no plan can be read there.
+
+    UserError when the plan is of a later version.
+    """
     try:
-        return {cell.key for cell in read_cells(run)}
-    except UserError:
+        return {cell.key for cell in _cells(read_versioned(run / FILE, VERSION))}
+    except (AttributeError, KeyError, TypeError):
         return set()
 
 
 def read_resolved(run: Path) -> dict[str, Any]:
     """What an earlier plan of this run found out; empty for a new run."""
-    resolved = read_record(run / FILE).get("resolved")
+    resolved = read_versioned(run / FILE, VERSION).get("resolved")
     return resolved if isinstance(resolved, dict) else {}
+
+
+def _cells(content: Mapping[str, Any]) -> tuple[Cell, ...]:
+    return tuple(_cell(one, content.get("shared", {})) for one in content["cells"])
 
 
 def _cell(content: Mapping[str, Any], shared: Mapping[str, Any]) -> Cell:
@@ -123,3 +135,7 @@ def _cell(content: Mapping[str, Any], shared: Mapping[str, Any]) -> Cell:
         if name in (".", "..") or not _PLAIN_NAME.fullmatch(name):
             raise TypeError(f"{name!r} is no name of a file")
     return cell
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

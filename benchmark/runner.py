@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmark.atomic import read_json, write_json, write_text
+from benchmark.atomic import checksum, write_text
 from benchmark.backbones import open_backbone
 from benchmark.collect import collect
 from benchmark.config import RunConfig, toml_text
@@ -26,8 +26,9 @@ from benchmark.pictures import write_thumbnails
 from benchmark.plan import Cell, check_ready, plan
 from benchmark.plan_file import read_keys, read_resolved, write_plan
 from benchmark.progress import RunProgress
+from benchmark.records import read_versioned, write_sealed
 from benchmark.shards import Shard
-from benchmark.store import Run, cell_folder
+from benchmark.store import RUN_VERSION, Run, cell_folder
 
 
 @dataclass(frozen=True)
@@ -175,13 +176,14 @@ def describe_run(
         write_text(config_file, text)
     write_plan(path, cells, resolved)
     about = {
-        "version": 1,
+        "version": RUN_VERSION,
         "title": config.title,
+        "config": checksum(config_file),
         "backbone_note": open_backbone(config.backbone).note,
         "versions": {name: package_version(name) for name in PACKAGES},
     }
-    if read_json(path / "run.json") != about:
-        write_json(path / "run.json", about)
+    if read_versioned(path / "run.json", RUN_VERSION) != about:
+        write_sealed(path / "run.json", about)
         changed = True
     write_thumbnails(path, cells)
     return changed

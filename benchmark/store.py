@@ -2,7 +2,7 @@
 
 config.toml  environment.json  run.json  plan.json
 cells/KEY/   cell.json checkpoint/ checkpoint.json losses.json images/PROMPT-SEED.png
-             scores.parquet cost.json log.txt
+             generate.json probes/ scores.parquet cost.json log.txt .owner/
 photos/SUBJECT/seen-NAME.png unseen-NAME.png
 predictions.json                                   see `benchmark.estimate.planned`
 results.parquet costs.parquet cells.parquet        rebuilt from all of it by `collect`
@@ -11,18 +11,19 @@ results.parquet costs.parquet cells.parquet        rebuilt from all of it by `co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
-from benchmark.atomic import checksum, read_record, write_json
+from benchmark import owner
+from benchmark.atomic import checksum, checksums, read_record, write_json
 from benchmark.config import RunConfig, parse_config
 from benchmark.errors import UserError
 from benchmark.failures import one_line, redacted, writable
 from benchmark.plan import Cell
 from benchmark.plan_file import read_cells
+from benchmark.records import read_versioned, write_sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 STATUSES = ("done", "failed", "pending")
 OUTCOME = ("scores.parquet", "cost.json")
 TABLES = ("results", "costs", "cells")
+ARTIFACTS = ("checkpoint.json", "losses.json", "generate.json", *OUTCOME)
+ARTIFACT_FOLDERS = ("checkpoint", "images", "probes")
+"""What lasts of a cell, beside cell.json, which holds the checksums of it, and the log."""
+CELL_VERSION = 2
+"""Of cell.json. 2: `artifacts`."""
+RUN_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -64,30 +71,22 @@ class CellFolder:
         content = {"losses": list(losses), "step_seconds": list(step_seconds)}
         write_json(self.path / "losses.json", content)
 
-    def lock(self) -> FileLock:
-        """Held by whoever works on the cell; the system frees it when that process dies."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.path / ".lock")
+    def lock(self, wait: bool = True) -> AbstractContextManager[owner.Ownership]:
+        """Held by whoever works on the cell: see `benchmark.owner`, also for `wait`."""
+        return owner.hold(self.path, wait)
 
     def busy(self) -> bool:
-        """Whether another process works on the cell right now."""
-        if not (self.path / ".lock").exists():
-            return False
-        lock = self.lock()
-        try:
-            lock.acquire(timeout=0)
-        except TimeoutError:
-            return True
-        lock.release()
-        return False
+        """Whether a process that lives works on the cell right now."""
+        return owner.live_owner(self.path)
 
     def state(self) -> dict[str, Any]:
         """status, kind_of_failure, message, attempts, stage, log_tail and flags.
 
         `pending`: never started, not finished, or what came of it is not as it was written.
         stage and log_tail are those of a failure. flags: what is strange about a cell that is done.
+        UserError for a cell.json of a newer version.
         """
-        content = read_record(self.path / "cell.json")
+        content = read_versioned(self.path / "cell.json", CELL_VERSION)
         status = content.get("status", "pending")
         if status == "done" and content.get("outcome") != self._outcome():
             status = "pending"
@@ -112,10 +111,20 @@ class CellFolder:
         """Marks the cell as done. Everything else must be on disk by now.
 
         flags: what is strange about it, name -> `count` and `names`; no score depends on them.
+        ValueError when the checkpoint is not the one that checkpoint.json was written for.
         """
-        attempts = self.state()["attempts"]
-        outcome = {"outcome": self._outcome(), "flags": dict(flags or {})}
-        self._write(cell.to_json(), "done", attempts, outcome)
+        artifacts = self.artifacts()
+        files = read_record(self.path / "checkpoint.json").get("files", {})
+        place = f"{self.checkpoint.name}/"
+        found = {k.removeprefix(place): v for k, v in artifacts.items() if k.startswith(place)}
+        if files != found:
+            raise ValueError("the checkpoint changed while the cell was worked on; try again")
+        told = {
+            "outcome": {name: artifacts.pop(name) for name in OUTCOME if name in artifacts},
+            "artifacts": artifacts,
+            "flags": dict(flags or {}),
+        }
+        self._write(cell.to_json(), "done", self.state()["attempts"], told)
 
     def fail(
         self,
@@ -127,7 +136,9 @@ class CellFolder:
     ) -> None:
         """Records why the cell failed: see `benchmark.failures` for the kinds.
 
-        The message becomes one line; neither it nor the end of the log may hold a secret.
+        The message becomes one line; neither it nor the end of the log may hold a secret. A process
+        that does not own the cell records nothing where a live one does, or where the cell has been
+        done meanwhile.
         """
         why = {
             "kind_of_failure": kind,
@@ -135,7 +146,20 @@ class CellFolder:
             "stage": stage,
             "log_tail": redacted(writable(log_tail)),
         }
-        self._write(cell.to_json(), "failed", max(1, self.state()["attempts"]), why)
+        if owner.holds(self.path):
+            self._write(cell.to_json(), "failed", max(1, self.state()["attempts"]), why)
+            return
+        with suppress(owner.FolderTakenError), self.lock(wait=False):
+            if not self.done():
+                self._write(cell.to_json(), "failed", max(1, self.state()["attempts"]), why)
+
+    def artifacts(self) -> dict[str, str]:
+        """Relative path -> SHA-256 of everything that lasts of the cell, as it lies there."""
+        found = {n: checksum(self.path / n) for n in ARTIFACTS if (self.path / n).is_file()}
+        for folder in ARTIFACT_FOLDERS:
+            sums = checksums(self.path / folder, _lasts)
+            found |= {f"{folder}/{name}": value for name, value in sums.items()}
+        return found
 
     def _write(
         self,
@@ -145,8 +169,9 @@ class CellFolder:
         told: Mapping[str, Any] | None = None,
     ) -> None:
         """cell.json; `told` replaces what is empty without it."""
+        owner.confirm(self.path)
         content = {
-            "version": 1,
+            "version": CELL_VERSION,
             "key": self.path.name,
             "status": status,
             "kind_of_failure": None,
@@ -155,16 +180,22 @@ class CellFolder:
             "stage": None,
             "log_tail": None,
             "outcome": None,
+            "artifacts": None,
             "flags": {},
             **(told or {}),
             "cell": identity,
         }
-        write_json(self.path / "cell.json", content)
+        write_sealed(self.path / "cell.json", content)
 
     def _outcome(self) -> dict[str, str]:
         """Checksums of what the tables are made from."""
         files = [self.path / name for name in OUTCOME]
         return {file.name: checksum(file) for file in files if file.is_file()}
+
+
+def _lasts(name: str) -> bool:
+    """Whether a file is no private one, which a killed process may have left half written."""
+    return not any(part.startswith(".") for part in name.split("/"))
 
 
 def cell_folder(run: Path, key: str) -> CellFolder:
@@ -185,7 +216,7 @@ class Run:
 
     @staticmethod
     def open(path: Path | str) -> Run:
-        """The run in the folder `path`; UserError when it holds none."""
+        """The run in the folder `path`; UserError when it holds none, or one of a newer version."""
         folder = Path(path)
         try:
             text = (folder / "config.toml").read_text(encoding="utf-8")
@@ -201,7 +232,7 @@ class Run:
             path=folder,
             config=parse_config(text, str(folder / "config.toml")),
             environment=read_record(folder / "environment.json"),
-            about=read_record(folder / "run.json"),
+            about=read_versioned(folder / "run.json", RUN_VERSION),
             planned=planned,
         )
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from benchmark.atomic import read_record, write_json
+from benchmark.atomic import read_record
+from benchmark.records import write_sealed
 from textboost.compute import PRECISIONS
 
 HEADS, TOKENS, HEAD_SIZE = 8, 64, 40
@@ -41,7 +42,7 @@ def record_worker(run: Path, device: str) -> None:
     with FileLock(run / ".environment.lock"):
         known = read_record(path)
         if known and "worker" not in known:
-            write_json(path, {**known, "worker": torch_environment(device)})
+            write_sealed(path, {**known, "worker": torch_environment(device)})
 
 
 def torch_environment(device: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from benchmark.any_pictures.cells import UNKNOWN, Work, make_work, score_cell
 from benchmark.any_pictures.cells import write_reference_photos as write_photos
 from benchmark.any_pictures.find import Found, Request
 from benchmark.any_pictures.problems import table, warnings
-from benchmark.atomic import read_json, read_record, write_json, write_text
+from benchmark.atomic import read_record, write_text
 from benchmark.collect import collect
 from benchmark.config import Generation, MethodEntry, RunConfig
 from benchmark.environment import PACKAGES, environment, package_version
@@ -22,8 +23,9 @@ from benchmark.executors.local import choose_devices
 from benchmark.failures import reason
 from benchmark.plan import scoring_versions
 from benchmark.plan_file import read_keys, write_plan
+from benchmark.records import read_versioned, write_sealed
 from benchmark.runner import check_folder
-from benchmark.store import Run, cell_folder
+from benchmark.store import RUN_VERSION, Run, cell_folder
 from benchmark.torch_environment import record_worker
 
 KIND = "pictures made elsewhere"
@@ -69,7 +71,7 @@ def score_found(found: Found, request: Request, console: Console) -> Outcome:
     changed = _describe(path, found, config, work)
     if todo:
         console.print(f"{config.title}: {len(todo)} of {len(work)} cells to score", markup=False)
-        write_json(path / "environment.json", environment(device, 1, 1))
+        write_sealed(path / "environment.json", environment(device, 1, 1))
         record_worker(path, device)
     failures = []
     for item in todo:
@@ -127,19 +129,20 @@ def _describe(path: Path, found: Found, config: RunConfig, work: Sequence[Work])
         },
     )
     content["generation"] = {"seeds": list(config.generation.seeds)}
+    texts = {"config.toml": tomli_w.dumps(content), "problems.csv": table(found.problems)}
     about = {
-        "version": 1,
+        "version": RUN_VERSION,
         "kind": KIND,
         "title": config.title,
+        "config": hashlib.sha256(texts["config.toml"].encode()).hexdigest(),
         "backbone_note": found.backbone_note,
         "warnings": warnings(found.problems, found.pictures),
         "versions": {name: package_version(name) for name in PACKAGES},
     }
     replaced = read_keys(path) - {item.cell.key for item in work}
-    texts = {"config.toml": tomli_w.dumps(content), "problems.csv": table(found.problems)}
-    changed = bool(replaced) or read_json(path / "run.json") != about
+    changed = bool(replaced) or read_versioned(path / "run.json", RUN_VERSION) != about
     if changed:
-        write_json(path / "run.json", about)
+        write_sealed(path / "run.json", about)
     for name, text in texts.items():
         file = path / name
         if not file.is_file() or file.read_bytes() != text.encode():

@@ -13,11 +13,11 @@ from benchmark.atomic import checksum, read_json, read_record
 from benchmark.bundle import differ
 from benchmark.bundle.choice_check import choice_differences
 from benchmark.plan import Cell, cell_key
-from benchmark.store import OUTCOME, Run
+from benchmark.store import CELL_VERSION, OUTCOME, Run
 
 RECORDED = {
-    *("version", "key", "status", "kind_of_failure", "message", "attempts", "outcome", "cell"),
-    *("stage", "log_tail", "flags"),
+    *("version", "key", "status", "kind_of_failure", "message", "attempts"),
+    *("stage", "log_tail", "outcome", "artifacts", "flags", "cell"),
 }
 """What cell.json holds."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -44,7 +44,7 @@ def plan_differences(run: Run, files: Mapping[str, bytes]) -> Iterator[str]:
 def _stated_plan(files: Mapping[str, bytes]) -> Iterator[str]:
     """plan.json holds cells, and nothing that planning looked up."""
     plan = json.loads(files["plan.json"])
-    for key in sorted(plan.keys() - {"cells", "resolved"}):
+    for key in sorted(plan.keys() - {"version", "cells", "resolved"}):
         yield f"plan.json: {key} does not belong there"
     if plan.get("resolved") != {}:
         yield f"plan.json: resolved is {plan.get('resolved')!r}, and a bundle's is empty"
@@ -66,8 +66,9 @@ def _cell(run: Run, key: str, planned: Cell | None) -> Iterator[str]:
             yield f"{where}/cell.json: {line} from plan.json"
     for name in sorted(record.keys() - RECORDED):
         yield f"{where}/cell.json: {name} does not belong there"
-    if record.get("version") != 1:
-        yield f"{where}/cell.json: version is {record.get('version')!r}, and this one knows 1"
+    if record.get("version") not in range(1, CELL_VERSION + 1):
+        knows = f"this one knows 1 to {CELL_VERSION}"
+        yield f"{where}/cell.json: version is {record.get('version')!r}, and {knows}"
     if record.get("status") == "done":
         for name in OUTCOME:
             recorded = (record.get("outcome") or {}).get(name)

@@ -20,15 +20,17 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmark.atomic import digest, read_json, read_record, write_json
+from benchmark.atomic import digest
 from benchmark.errors import UserError
 from benchmark.estimate.prediction import predict
 from benchmark.estimate.question import MEMORY_NOTE, Prediction, Question
 from benchmark.plan import Cell, backbone_of
+from benchmark.records import read_versioned, write_sealed
 from benchmark.store import Run
 from textboost.compute import Compute
 
 FILE = "predictions.json"
+VERSION = 1
 NOTE = (
     f"peak_live_bytes is predicted ({MEMORY_NOTE}; of one subject described in two words, every "
     "picture of the step through the VAE), flops_per_step is analytic"
@@ -77,14 +79,21 @@ def predict_trainings(run: Run, console: Console) -> None:
         if reason := known[id]["reason"]:
             line = f"{trainings[id].method} ({trainings[id].preset}): not predicted: {reason}"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-    content = {"version": 1, "note": NOTE, "trainings": {id: known[id] for id in sorted(known)}}
-    if known and content != read_json(run.path / FILE):
-        write_json(run.path / FILE, content)
+    content = {
+        "version": VERSION,
+        "note": NOTE,
+        "trainings": {id: known[id] for id in sorted(known)},
+    }
+    if known and content != read_versioned(run.path / FILE, VERSION):
+        write_sealed(run.path / FILE, content)
 
 
 def read_trainings(run: Path) -> dict[str, dict[str, Any]]:
-    """Id -> answer, as `predict_trainings` wrote them; empty for a run without any."""
-    found = read_record(run / FILE).get("trainings")
+    """Id -> answer, as `predict_trainings` wrote them; empty for a run without any.
+
+    UserError for a file of a newer version.
+    """
+    found = read_versioned(run / FILE, VERSION).get("trainings")
     answers = found if isinstance(found, dict) else {}
     return {id: answer for id, answer in answers.items() if isinstance(answer, dict)}
 

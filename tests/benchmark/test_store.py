@@ -8,13 +8,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from benchmark.atomic import write_json
+from benchmark.atomic import checksum, checksums, new_folder, read_record, write_json
 from benchmark.collect import COST_COLUMNS, RESULT_COLUMNS, collect
 from benchmark.config import RunConfig
 from benchmark.errors import UserError
 from benchmark.metrics.evidence import scores
+from benchmark.owner import OwnerLostError
 from benchmark.pictures import read_picture, thumbnail, write_picture, write_thumbnails
 from benchmark.plan import Cell, plan
+from benchmark.records import seal_holds
 from benchmark.runner import check_folder, describe_run
 from benchmark.store import Run, cell_folder
 
@@ -183,6 +185,95 @@ def test_another_process_sees_that_a_cell_is_busy(run: Run) -> None:
     with folder.lock():
         assert seen() == "True"
     assert seen() == "False"
+
+
+def test_a_done_cell_knows_everything_that_lasts_of_it(run: Run) -> None:
+    cell = run.planned[0]
+    folder = cell_folder(run.path, cell.key)
+    for name in ("losses.json", "images/a-0.png", "images/.a-0.png.x1", "probes/class/000.png"):
+        (folder.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder.path / name).write_text(name)
+    with new_folder(folder.checkpoint) as fresh:
+        (fresh / "text_encoder").mkdir()
+        (fresh / "text_encoder" / "w.safetensors").write_text("w")
+    write_json(folder.path / "checkpoint.json", {"files": checksums(folder.checkpoint)})
+    folder.log.write_text("goes on growing")
+    finish(run.path, cell, 1.0)
+    record = read_record(folder.path / "cell.json")
+    known = {**record["outcome"], **record["artifacts"]}
+    assert set(known) == {
+        *("losses.json", "images/a-0.png", "probes/class/000.png", "checkpoint.json"),
+        *("checkpoint/text_encoder/w.safetensors", "scores.parquet", "cost.json"),
+    }
+    assert all(checksum(folder.path / name) == value for name, value in known.items())
+    assert seal_holds(folder.path / "cell.json")
+
+
+def test_a_cell_with_another_checkpoint_than_it_recorded_is_not_finished(run: Run) -> None:
+    folder = cell_folder(run.path, run.planned[0].key)
+    with new_folder(folder.checkpoint) as fresh:
+        (fresh / "w.safetensors").write_text("w")
+    write_json(folder.path / "checkpoint.json", {"files": checksums(folder.checkpoint)})
+    (folder.checkpoint / "w.safetensors").write_text("another process's")
+    with pytest.raises(ValueError, match="checkpoint changed while"):
+        finish(run.path, run.planned[0], 1.0)
+    assert not folder.done()
+
+
+@pytest.mark.parametrize("name", ["plan.json", "run.json", "predictions.json", "cell.json"])
+def test_what_a_newer_version_made_is_refused_by_name(run: Run, name: str) -> None:
+    finish(run.path, run.planned[0], 1.0)
+    write_json(run.path / "predictions.json", {"version": 1, "trainings": {}})
+    folder = run.folder(run.planned[0].key).path if name == "cell.json" else run.path
+    for version in (0, None):
+        content = read_record(folder / name) | {"version": version}
+        write_json(folder / name, {k: v for k, v in content.items() if v is not None})
+        collect(Run.open(run.path))
+        assert Run.open(run.path).folder(run.planned[0].key).done()  # older ones are read
+    for version in (99, "2"):
+        write_json(folder / name, content | {"version": version})
+        with pytest.raises(UserError, match=rf"newer textboost-bench \({name} version {version}"):
+            collect(Run.open(run.path))
+
+
+def test_a_failure_does_not_take_the_place_of_what_another_process_did(run: Run) -> None:
+    cell = run.planned[0]
+    folder = cell_folder(run.path, cell.key)
+    code = (
+        "import sys; from pathlib import Path; from benchmark import owner\n"
+        "with owner.hold(Path(sys.argv[1])): print('mine', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(folder.path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as other:
+        assert other.stdout.readline() == "mine\n"
+        folder.begin(cell)
+        folder.fail(cell, "SIGKILL", "my worker was killed")
+        assert folder.state()["status"] == "pending"
+        other.communicate()
+    finish(run.path, cell, 1.0)
+    folder.fail(cell, "SIGKILL", "my worker was killed")
+    assert folder.done()
+    assert not cell_folder(run.path, run.planned[1].key).done()
+    cell_folder(run.path, run.planned[1].key).fail(run.planned[1], "SIGKILL", "so it was")
+    assert run.folder(run.planned[1].key).state()["message"] == "so it was"
+
+
+def test_whoever_lost_a_cell_writes_nothing_of_it(run: Run) -> None:
+    cell = run.planned[0]
+    folder = cell_folder(run.path, cell.key)
+    with folder.lock() as mine:
+        folder.begin(cell)
+        before = (folder.path / "cell.json").read_bytes()
+        (mine.file.parent / "000002").write_text(mine.file.read_text())
+        for write in (
+            lambda: folder.begin(cell),
+            lambda: folder.finish(cell),
+            lambda: folder.fail(cell, "ValueError", "too late"),
+        ):
+            with pytest.raises(OwnerLostError):
+                write()
+        assert (folder.path / "cell.json").read_bytes() == before
 
 
 def test_pictures_know_what_they_were_made_from(tmp_path: Path) -> None:
