@@ -68,7 +68,7 @@ def read_json(path: Path) -> Any:
     """What `write_json` wrote, or None when the file is missing or is no JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

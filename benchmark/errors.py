@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+LONGEST_LINE, LONGEST_VALUE = 1500, 120
+"""Characters of a message, and of a value in it."""
+
 
 class UserError(Exception):
     """A mistake the user can mend, in one line: what is wrong, what was expected, how to fix it.
 
-    The command line prints the message on stderr and exits with code 2.
+    The command line prints the message on stderr and exits with code 2. What users gave stands in
+    it as it is: control characters are escaped, and the middle of an endless line is left out.
     """
+
+    def __init__(self, line: str) -> None:
+        super().__init__(short(line, LONGEST_LINE))
 
 
 class DamagedPhotoError(UserError):
     """A photo of a subject that is missing, changed or no picture."""
-
-
-LONGEST_VALUE = 120
 
 
 def shown(value: object) -> str:
@@ -27,7 +31,7 @@ def shown(value: object) -> str:
 
 def short(text: str, longest: int) -> str:
     """The text without control characters, its middle left out where it is longer than that."""
-    plain = text if text.isprintable() else ascii(text)[1:-1]
+    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: 10 * longest])
     if len(plain) <= longest:
         return plain
     return f"{plain[: longest - 23]}...{plain[-20:]}"

@@ -90,11 +90,12 @@ class CellFolder:
         status = content.get("status", "pending")
         if status == "done" and content.get("outcome") != self._outcome():
             status = "pending"
+        attempts = content.get("attempts")
         return {
-            "status": status,
+            "status": status if status in STATUSES else "pending",
             "kind_of_failure": content.get("kind_of_failure"),
             "message": content.get("message"),
-            "attempts": content.get("attempts", 0),
+            "attempts": attempts if isinstance(attempts, int) else 0,
             "stage": content.get("stage"),
             "log_tail": content.get("log_tail"),
             "flags": content.get("flags") or {},

@@ -84,7 +84,9 @@ def read_zip(path: Path) -> dict[str, bytes]:
                 room -= len(content)
                 files[entry.filename] = content
             return files
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError) as error:
+        raise UserError(f"{path} is no whole zip archive: {error}") from error
+    except OSError as error:  # offsets that lie outside of the file
         raise UserError(f"{path} is no whole zip archive: {error}") from error
 
 

@@ -66,7 +66,7 @@ def read(path: Path) -> list[dict[str, Any]]:
             record = json.loads(line)
             key = (record["datetime"], record["commit"], record["case"])
             _check(record)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(
                 f"{path} line {number} is no measurement ({type(error).__name__}: {error}); "
                 "remove the line"

@@ -126,7 +126,7 @@ def read(path: Path) -> Stored:
         raise UserError(
             f"{path} cannot be read ({error.strerror}); `tbbench perf run --out {path}` writes it"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON; give a file that `tbbench perf run` wrote") from error
     try:
         machine = content["machine_info"]
