@@ -12,6 +12,7 @@ from benchmark.commands import (
     USER_MISTAKE,
     bundle,
     cache,
+    check,
     data,
     doctor,
     estimate,
@@ -72,6 +73,7 @@ app.add_typer(cache.app, name="cache")
 app.add_typer(perf.app, name="perf")
 app.add_typer(verify.app)
 app.add_typer(bundle.app)
+app.add_typer(check.app)
 
 
 def _show(path: Path, console: Console, fresh: bool) -> None:

@@ -29,13 +29,15 @@ RESULT_COLUMNS = (
 )
 COST_COLUMNS = (*CELL_COLUMNS, "stage", "measure", "value", "unit", "kind")
 STATE_COLUMNS = ("key", *CELL_COLUMNS, "status", "kind_of_failure", "message", "attempts")
+STAMP = ".collected.json"
+"""Of which state of the cells the tables are, and their checksums."""
 WHOLE_NUMBERS = ("train_seed", "seed", "attempts")
 
 
 def collect(run: Run) -> bool:
     """Writes the three tables, unless they already hold the cells as they are. Says which."""
     cells = stamp(run)
-    stamp_file = run.path / ".collected.json"
+    stamp_file = run.path / STAMP
     if read_json(stamp_file) == {"cells": cells, "tables": _tables(run)}:
         return False
     for name, frame in frames(run, states(run)).items():

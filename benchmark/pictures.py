@@ -35,6 +35,8 @@ def read_picture(path: Path, origin: str | None = None) -> Image.Image | None:
     """The picture, RGB; None when it is missing, damaged or not made from `origin`."""
     try:
         with Image.open(path) as opened:
+            opened.verify()  # every part's own checksum, which loading passes over
+        with Image.open(path) as opened:
             opened.load()
             found = opened.info.get("origin")
             return opened.convert("RGB") if origin in (None, found) else None

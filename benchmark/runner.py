@@ -28,7 +28,7 @@ from benchmark.plan_file import read_keys, read_resolved, write_plan
 from benchmark.progress import RunProgress
 from benchmark.records import read_versioned, write_sealed
 from benchmark.shards import Shard
-from benchmark.store import RUN_VERSION, Run, cell_folder
+from benchmark.store import QUARANTINE, RUN_VERSION, Run, cell_folder
 
 
 @dataclass(frozen=True)
@@ -157,9 +157,17 @@ def _failures(
     return found, outside
 
 
+RECORDS = ("config.toml", "plan.json", "run.json")
+
+
+def is_run(path: Path) -> bool:
+    """Whether the folder holds a run, be it one whose configuration is damaged or set aside."""
+    return any((path / name).exists() for name in (*RECORDS, QUARANTINE))
+
+
 def check_folder(path: Path) -> None:
     """UserError when `path` is something other than a run, a new or an empty folder."""
-    if path.is_dir() and any(path.iterdir()) and not (path / "config.toml").is_file():
+    if path.is_dir() and any(path.iterdir()) and not is_run(path):
         raise UserError(f"{path} is a folder without a run; give --out another one")
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; give --out a folder")

@@ -34,6 +34,8 @@ TABLES = ("results", "costs", "cells")
 ARTIFACTS = ("checkpoint.json", "losses.json", "generate.json", *OUTCOME)
 ARTIFACT_FOLDERS = ("checkpoint", "images", "probes")
 """What lasts of a cell, beside cell.json, which holds the checksums of it, and the log."""
+QUARANTINE = "quarantine"
+"""Folder of a run for what a repair set aside."""
 CELL_VERSION = 2
 """Of cell.json. 2: `artifacts`."""
 RUN_VERSION = 1
@@ -153,6 +155,15 @@ class CellFolder:
         with suppress(owner.FolderTakenError), self.lock(wait=False):
             if not self.done():
                 self._write(cell.to_json(), "failed", max(1, self.state()["attempts"]), why)
+
+    def reopen(self) -> None:
+        """Has the next run do what is missing of a cell that was done; its attempts stay counted.
+
+        The caller owns the cell.
+        """
+        record = read_versioned(self.path / "cell.json", CELL_VERSION)
+        if record:
+            self._write(record["cell"], "pending", record["attempts"])
 
     def artifacts(self) -> dict[str, str]:
         """Relative path -> SHA-256 of everything that lasts of the cell, as it lies there."""
