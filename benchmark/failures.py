@@ -25,6 +25,8 @@ TRANSIENT = frozenset({"OutOfMemory", "DiskFull", "Timeout", "WorkerExit"})
 
 MESSAGE_CHARACTERS = 1000
 TAIL_LINES = 30
+TAIL_CHARACTERS = 500
+"""Of one line."""
 TAIL_BYTES = 8000
 READ_BYTES = 256 * 1024
 """How much of a log's end is looked at."""
@@ -163,8 +165,17 @@ def log_tail(log: Path, begin: int = 0) -> str:
         return ""
     lines = redacted(text).splitlines()
     starts = [n for n, line in enumerate(lines) if ATTEMPT.match(line)]
-    kept = "\n".join(lines[starts[-1] if starts else 0 :][-TAIL_LINES:])
+    mine = [_cut(line) for line in lines[starts[-1] if starts else 0 :]]
+    last = mine[-TAIL_LINES:]
+    # A crash names itself before the stacks of all its threads.
+    crash = [line for line in mine[:-TAIL_LINES] if line.startswith("Fatal Python error")]
+    kept = "\n".join([*crash[-1:], *last])
     return kept.encode()[-TAIL_BYTES:].decode("utf-8", "ignore")
+
+
+def _cut(line: str) -> str:
+    """A line that can be read: a crash lists all its libraries in one."""
+    return line if len(line) <= TAIL_CHARACTERS else line[: TAIL_CHARACTERS - 1] + "…"
 
 
 def redacted(text: str, variables: Mapping[str, str] | None = None) -> str:

@@ -209,7 +209,21 @@ def work_on(
     """Works on the missing cells, unless `fates` says that it may not go on."""
     execution = config.execution
     record_environment(path, environment(devices[0], execution.threads, len(devices)))
-    jobs = [
+    jobs = make_jobs(config, path, leaders_first(missing))
+    progress = RunProgress(console, total, total - len(missing), fates)
+    order = PriorOrder(progress)
+
+    def busy(job: Job) -> bool:
+        return order.put_off(job) or cell_folder(path, job.key).busy()
+
+    with progress:
+        run_jobs(jobs, devices, order, busy=busy, keep_going=fates.keep_going)
+
+
+def make_jobs(config: RunConfig, path: Path, cells: Sequence[Cell]) -> list[Job]:
+    """The cells as an executor takes them; what comes of them goes to the folder `path`."""
+    execution = config.execution
+    return [
         Job(
             key=cell.key,
             label=cell.label,
@@ -221,13 +235,5 @@ def work_on(
             timeout=execution.cell_timeout,
             deterministic=execution.deterministic,
         )
-        for cell in leaders_first(missing)
+        for cell in cells
     ]
-    progress = RunProgress(console, total, total - len(missing), fates)
-    order = PriorOrder(progress)
-
-    def busy(job: Job) -> bool:
-        return order.put_off(job) or cell_folder(path, job.key).busy()
-
-    with progress:
-        run_jobs(jobs, devices, order, busy=busy, keep_going=fates.keep_going)

@@ -62,6 +62,10 @@ def run(
         bool,
         typer.Option("--deterministic", help="Deterministic kernels only: see docs/determinism.md"),
     ] = False,
+    verify_determinism: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Then do N cells again and compare them."),
+    ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Rewrite the report's page as cells finish.")
     ] = False,
@@ -108,6 +112,13 @@ def run(
         raise typer.Exit(INTERRUPTED) from None
     if live or len(outcome.failures) < outcome.cells:
         reporting.show(outcome.run.path, console, live or outcome.changed)
+    differs = False
+    if verify_determinism is not None:
+        from benchmark.determinism import show, verify
+
+        repeated = verify(outcome.run, verify_determinism, console)
+        show(repeated, console)
+        differs = not all(cell.equal for cell in repeated)
     for label, reason in outcome.failures:
         print(f"failed: {label}: {reason}", file=sys.stderr)
     if outcome.failures:
@@ -119,5 +130,5 @@ def run(
             "(--max-failures); the same command goes on",
             file=sys.stderr,
         )
-    if outcome.failures or outcome.not_started:
+    if outcome.failures or outcome.not_started or differs:
         raise typer.Exit(FAILED)

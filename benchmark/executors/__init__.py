@@ -28,6 +28,8 @@ class Job:
     """Seconds that the cell may take, its process's start included. None: as long as it needs."""
     deterministic: bool = False
     """Whether torch must refuse operations that may differ from one time to the next."""
+    fresh: bool = False
+    """Whether embeddings that were kept may not be used: all is to be computed anew."""
 
     def to_text(self) -> str:
         return json.dumps(vars(self))

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from benchmark.embedding_cache import LIMIT_VARIABLE
 from benchmark.executors import Job
 
 REPORT_SECONDS = 0.1
@@ -31,7 +32,7 @@ def work(text: str, device: str, asked: float, messages: Connection) -> None:
     from benchmark.torch_environment import record_worker
 
     log_to(cell_folder(Path(job.run), job.key).log)
-    set_up_torch(job)
+    set_up(job)
     circumstances = Circumstances(
         device=device,
         generation_batch=job.generation_batch,
@@ -43,8 +44,11 @@ def work(text: str, device: str, asked: float, messages: Connection) -> None:
     record_worker(Path(job.run), device)
 
 
-def set_up_torch(job: Job) -> None:
-    """The threads that the job may use and, where it asks for them, deterministic kernels."""
+def set_up(job: Job) -> None:
+    """The threads that the job may use and, where it asks for them, deterministic kernels and no
+    embeddings of earlier cells."""
+    if job.fresh:
+        os.environ[LIMIT_VARIABLE] = "0"
     if job.deterministic:
         from benchmark.torch_environment import be_deterministic
 

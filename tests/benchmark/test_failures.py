@@ -163,7 +163,12 @@ def test_the_tail_is_of_the_last_attempt_alone(tmp_path: Path) -> None:
     assert log_tail(log) == "-- 2026-01-02 03:04:06 process 8\nhf_***\n\ufffd"
     log.write_text(first + second + "".join(f"line {n}\n" for n in range(100)))
     assert log_tail(log).splitlines() == [f"line {n}" for n in range(70, 100)]
-    log.write_text(first + "é" * 300_000)
-    tail = log_tail(log)
-    assert len(tail.encode()) <= 8000
-    assert set(tail) == {"é"}
+    log.write_text(first + "Fatal Python error: Aborted\n" + "stack\n" * 40 + "x" * 9000)
+    tail = log_tail(log).splitlines()
+    assert tail[:2] == ["Fatal Python error: Aborted", "stack"]
+    assert len(tail) == 31
+    assert tail[-1] == "x" * 499 + "…"
+    log.write_text(first + ("é" * 400 + "\n") * 300)
+    text = log_tail(log)
+    assert 7000 < len(text.encode()) <= 8000
+    assert set(text) == {"é", "\n"}
