@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.executors import Job
 from benchmark.failures import START, death, is_full, log_tail, reason
+from benchmark.owner import FolderTakenError
 from benchmark.plan import Cell
 from benchmark.store import CellFolder, cell_folder
 
@@ -61,9 +63,12 @@ class Fates:
             cell = Cell.from_json(job.cell)
             state = {"stage": begun.stage, "kind_of_failure": kind, "message": message}
             try:
-                if unsaid:
-                    folder.begin(cell)
-                folder.fail(cell, kind, message, begun.stage, log_tail(folder.log, begun.log_bytes))
+                # Where another process works on the cell by now, what becomes of it is its to say.
+                with suppress(FolderTakenError), folder.lock(wait=False):
+                    if unsaid:
+                        folder.begin(cell)
+                    tail = log_tail(folder.log, begun.log_bytes)
+                    folder.fail(cell, kind, message, begun.stage, tail)
                 state = folder.state() | state
             except OSError as error:
                 if not is_full(error):

@@ -1,5 +1,7 @@
 import errno
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +80,31 @@ def test_an_attempt_that_never_began_does_not_pass_for_the_one_before(
     assert fate.failure is not None
     assert fate.failure.startswith("start: Timeout: the cell was not done after 9 s")
     assert (state["kind_of_failure"], state["attempts"], state["log_tail"]) == ("Timeout", 2, "")
+
+
+def test_a_cell_that_another_run_works_on_by_now_is_left_to_it(
+    cell: Cell, folder: CellFolder, job: Job
+) -> None:
+    folder.begin(cell)
+    folder.fail(cell, "SIGKILL", "of the first attempt", "train")
+    before = folder.state()
+    fates = Fates()
+    fates.started(job)
+    code = (
+        "import sys; from pathlib import Path; from benchmark.store import CellFolder\n"
+        "with CellFolder(Path(sys.argv[1])).lock():\n    print('mine', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(folder.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "mine\n"
+        assert fates.ended(job, -signal.SIGKILL).failure is not None
+        assert folder.state() == before
+        other.communicate("\n")
 
 
 def test_a_done_cell_tells_its_flags(cell: Cell, folder: CellFolder, job: Job) -> None:

@@ -188,4 +188,5 @@ def test_cells_done_again_come_out_the_same_or_it_is_told(faults, tmp_path: Path
     assert 0 < parts["checkpoint"]["largest"] < 2
     assert 0 < parts["pictures"]["largest"] <= 255
     assert parts["scores"]["different"] > 0
-    assert "train: RuntimeError: put_ with accumulate=False" in err.replace("_cpu", "")
+    assert "train: RuntimeError: put_" in err
+    assert "does not have a deterministic implementation" in err
