@@ -6,6 +6,7 @@ import http.client
 import os
 import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -13,35 +14,65 @@ from pathlib import Path
 Progress = Callable[[int, int | None], None]
 """Called with bytes so far and bytes in all, None while the server does not say."""
 
+LARGEST = 2 * 2**30
+"""Bytes that a download may have unless its caller says otherwise."""
+
 _BLOCK = 1 << 18
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+
+
+class _OnlyHttps(urllib.request.HTTPRedirectHandler):
+    """Follows a redirection to https alone."""
+
+    def redirect_request(  # type: ignore[no-untyped-def]
+        self, request, answer, code, reason, headers, url
+    ) -> urllib.request.Request | None:
+        check_address(url)
+        return super().redirect_request(request, answer, code, reason, headers, url)
+
+
+def check_address(url: str) -> None:
+    """OSError for an address that is not https, but for one of this very machine."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
+        raise OSError(f"{url} is no https address; nothing is downloaded from others")
 
 
 def download(
-    url: str, target: Path, progress: Progress | None = None, timeout: float = 30.0
+    url: str,
+    target: Path,
+    progress: Progress | None = None,
+    timeout: float = 30.0,
+    largest: int = LARGEST,
 ) -> None:
-    """Download `url` to `target`.
+    """Download `url`, an https address, to `target`; at most `largest` bytes of it.
 
     The bytes gather in `target` + `.part`. When such a file is left from an earlier attempt, only
     what is missing is asked for (HTTP Range); a server that ignores the request sends the whole
     file and the part is written anew. The caller checks the content.
 
     `timeout` is in seconds and holds for each wait for the server. Raises OSError, with a message
-    fit for a user, when the server cannot be reached, refuses or stops half way.
+    fit for a user, when the server cannot be reached, refuses, stops half way or sends too much,
+    and for an address, or one that it leads to, that is not https.
     """
+    check_address(url)
     part = target.with_name(target.name + ".part")
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "textboost-bench"})
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as response:
+        opener = urllib.request.build_opener(_OnlyHttps)
+        with opener.open(request, timeout=timeout) as response:
             if not _continues_at(response, have):
                 have = 0
             total = _total(response, have)
+            _check_size(url, total or 0, largest, part)
             with part.open("ab" if have else "wb") as out:
                 while block := response.read(_BLOCK):
                     out.write(block)
                     have += len(block)
+                    _check_size(url, have, largest, part)
                     if progress:
                         progress(have, total)
     except urllib.error.HTTPError as error:
@@ -57,6 +88,13 @@ def download(
     if total is not None and have < total:
         raise OSError(f"the connection broke off after {have} of {total} bytes")
     part.replace(target)
+
+
+def _check_size(url: str, size: int, largest: int, part: Path) -> None:
+    """OSError when there is more than there may be; what came of it is deleted."""
+    if size > largest:
+        part.unlink(missing_ok=True)
+        raise OSError(f"{url} has more than the {largest} bytes that may be downloaded from it")
 
 
 def _continues_at(response: http.client.HTTPResponse, have: int) -> bool:
@@ -77,8 +115,11 @@ def check_out(repository: str, commit: str, folder: str, target: Path) -> None:
     """Clone only `folder` of a git repository, as it was at `commit`, to `target`.
 
     Nothing is asked at the terminal, and a connection under 1 kB/s for a minute counts as broken.
-    Raises OSError, with git's own last line, when git is not installed or fails.
+    Raises OSError, with git's own last line, when git is not installed or fails, and for an address
+    that is not https; a folder of this machine may be given.
     """
+    if ":" in repository and not Path(repository).is_absolute():
+        check_address(repository)
     slow = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60"]
     sparse = ["--filter=blob:none", "--sparse", "--no-checkout"]
     for command in (

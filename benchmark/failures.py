@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmark.atomic import write_bytes
 from benchmark.errors import DamagedPhotoError
 from benchmark.executors import TIMED_OUT
 
@@ -176,6 +177,17 @@ def log_tail(log: Path, begin: int = 0) -> str:
 def _cut(line: str) -> str:
     """A line that can be read: a crash lists all its libraries in one."""
     return line if len(line) <= TAIL_CHARACTERS else line[: TAIL_CHARACTERS - 1] + "…"
+
+
+def redact_log(log: Path) -> None:
+    """Takes access tokens out of a log, whoever wrote them there; see `redacted`."""
+    try:
+        content = log.read_bytes()
+    except OSError:
+        return
+    clean = redacted(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    if clean != content:
+        write_bytes(log, clean)
 
 
 def redacted(text: str, variables: Mapping[str, str] | None = None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.executors import Job
-from benchmark.failures import START, death, is_full, log_tail, reason
+from benchmark.failures import START, death, is_full, log_tail, reason, redact_log
 from benchmark.owner import FolderTakenError
 from benchmark.plan import Cell
 from benchmark.store import CellFolder, cell_folder
@@ -54,6 +54,7 @@ class Fates:
     def ended(self, job: Job, exit_code: int) -> Fate:
         """The cell's fate; a failure that the worker did not write down is written down now."""
         folder = _folder(job)
+        redact_log(folder.log)
         begun = self._begun.pop(job.key)
         state = folder.state()
         # A worker that died before it began has left the failure of an earlier attempt there.

@@ -24,6 +24,7 @@ __all__ = [
     "code_version",
     "get_method",
     "method_names",
+    "own_method_names",
 ]
 
 ENTRY_POINT_GROUP = "textboost_bench.methods"
@@ -38,6 +39,11 @@ OWN_PACKAGES = ("methods", "textboost")
 def method_names() -> list[str]:
     """All methods, those of plug-ins included, sorted by name."""
     return sorted(_own_files() | _plugins().keys())
+
+
+def own_method_names() -> list[str]:
+    """The methods of this package alone, sorted by name."""
+    return sorted(_own_files())
 
 
 def get_method(name: str) -> Method:

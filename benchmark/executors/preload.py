@@ -28,8 +28,8 @@ import benchmark.cell
 import benchmark.cli
 import benchmark.executors.worker
 import benchmark.metrics.encoders
-from benchmark.metrics import get_metric, metric_names
-from methods import get_method, method_names
+from benchmark.metrics import get_metric, own_metric_names
+from methods import get_method, own_method_names
 
 PRELOADED = (
     *(numpy, open_clip, pandas, peft, PIL.Image, pyarrow.parquet, timm, torch),
@@ -38,10 +38,10 @@ PRELOADED = (
     *(benchmark.cell, benchmark.cli, benchmark.executors.worker, benchmark.metrics.encoders),
 )
 
-# A plug-in that does not import must fail in the cells that use it, with its message, not here.
-for _name in method_names():
+# Plug-ins are imported by the cells that name them alone: installed is not asked for.
+for _name in own_method_names():
     with contextlib.suppress(Exception):
         get_method(_name)
-for _name in metric_names():
+for _name in own_metric_names():
     with contextlib.suppress(Exception):
         get_metric(_name)

@@ -211,12 +211,21 @@ def score_images(
     return pd.concat(filled, ignore_index=True)
 
 
-def _modules() -> dict[str, str]:
-    """Metric name -> module that holds it. A file's name is the metric's, with - for _."""
-    own = {
+def own_metric_names() -> list[str]:
+    """The metrics of this package alone, sorted by name."""
+    return sorted(_own_modules())
+
+
+def _own_modules() -> dict[str, str]:
+    return {
         found.name.replace("_", "-"): f"{__name__}.{found.name}"
         for found in pkgutil.iter_modules(__path__)
         if found.name not in NOT_METRICS
     }
+
+
+def _modules() -> dict[str, str]:
+    """Metric name -> module that holds it. A file's name is the metric's, with - for _."""
+    own = _own_modules()
     outside = {point.name: point.module for point in entry_points(group=ENTRY_POINTS)}
     return outside | own
