@@ -6,6 +6,7 @@ A kind is the error's class name, but for those that come under several names or
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -187,7 +188,8 @@ def redact_log(log: Path) -> None:
         return
     clean = redacted(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
     if clean != content:
-        write_bytes(log, clean)
+        with contextlib.suppress(OSError):  # a full disk must not cost the cell
+            write_bytes(log, clean)
 
 
 def redacted(text: str, variables: Mapping[str, str] | None = None) -> str:

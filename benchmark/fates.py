@@ -54,7 +54,8 @@ class Fates:
     def ended(self, job: Job, exit_code: int) -> Fate:
         """The cell's fate; a failure that the worker did not write down is written down now."""
         folder = _folder(job)
-        redact_log(folder.log)
+        if not folder.busy():  # else another run writes to it by now
+            redact_log(folder.log)
         begun = self._begun.pop(job.key)
         state = folder.state()
         # A worker that died before it began has left the failure of an earlier attempt there.
