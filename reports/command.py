@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -19,6 +21,7 @@ from reports.frames import losses_along_training
 from reports.naming import load_naming
 from reports.page.material import Material, material_of
 from reports.paper import write_paper
+from reports.shortfalls import one_coloured, shortfalls
 from reports.study import Study, open_study
 from reports.text import rich_comparison
 from reports.watch import watch
@@ -32,6 +35,7 @@ def show(path: Path, console: Console, fresh: bool) -> None:
     if fresh or not page.is_file():
         page = reports.render(study)
     console.print(rich_comparison(study.results()))
+    _tell_shortfalls(study.cell_info(), console)
     _tell(console, "report", page)
 
 
@@ -63,6 +67,7 @@ def write(request: Request, console: Console) -> None:
         )
     page = write_report(material, folder, request.embed)
     console.print(rich_comparison(material.results))
+    _tell_shortfalls(material.cells, console)
     for warning in study.warnings:
         console.print(warning, markup=False, highlight=False)
     if changes is not None:
@@ -113,6 +118,11 @@ def _watch(request: Request, console: Console) -> None:
     last = watch(request.runs[0], page, request.beside)
     if last is not None:
         _tell(console, "report", last)
+
+
+def _tell_shortfalls(cells: Sequence[Mapping[str, Any]], console: Console) -> None:
+    for sentence in (*shortfalls(cells), *one_coloured(cells)):
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def _tell(console: Console, what: str, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from reports.data_files import frame_csv
 from reports.fact_tables import costs_in_cells
 from reports.figures import png
 from reports.leads import leads
+from reports.markup import escaped
 from reports.page.build import Findings, html
 from reports.page.drawings import draw
 from reports.page.gallery import gallery
 from reports.page.material import Material
 from reports.page.thumbnails import embedded, thumbnails
 from reports.score_tables import prompt_tables, subject_tables
+from reports.shortfalls import shortfalls, with_shortfalls
 from reports.tables import differences, summary, wide
 from reports.text import comparison_text, differences_text, markdown
 from reports.verdicts import cautions, control_checks, verdict, verdicts
@@ -35,14 +38,15 @@ def write_report(
     compared = differences(results, table) if len(results) else pd.DataFrame()
     measured = cost_table(costs) if len(costs) else pd.DataFrame()
     settings = settings_table(material.cells)
+    short = shortfalls(material.cells)
     texts = differences_text(compared)
     prices = cost_text(measured) if len(measured) else pd.DataFrame()
     if len(table):
-        _frame(folder / "comparison", wide(table), comparison_text(table))
+        _frame(folder / "comparison", wide(table), comparison_text(table), short)
     if len(compared):
-        _frame(folder / "differences", compared, texts)
+        _frame(folder / "differences", compared, texts, short)
     if len(measured):
-        _frame(folder / "costs", measured, prices)
+        _frame(folder / "costs", measured, prices, short)
     write_text(folder / "settings.csv", frame_csv(settings))
     found = leads(results, table) if len(table) else {}
     drawings = draw(results, table, costs, material.losses)
@@ -59,7 +63,7 @@ def write_report(
         costs=prices,
         cost_numbers=measured.rename(columns={"label": "method"}),
         settings=settings.fillna(show.MISSING),
-        tables=_score_tables(results, table),
+        tables=tuple(with_shortfalls(_score_tables(results, table), material.cells)),
         cost_table=costs_in_cells(costs) if len(costs) else None,
         leads=found,
         drawings=drawings,
@@ -80,7 +84,8 @@ def _score_tables(results: pd.DataFrame, table: pd.DataFrame) -> tuple[Table, ..
     return (*subject_tables(results, table), *prompt_tables(results, table))
 
 
-def _frame(stem: Path, numbers: pd.DataFrame, words: pd.DataFrame) -> None:
-    """NAME.csv with the numbers in full, NAME.md with them as they are read."""
+def _frame(stem: Path, numbers: pd.DataFrame, words: pd.DataFrame, notes: Sequence[str]) -> None:
+    """NAME.csv with the numbers in full, NAME.md with them as they are read, and notes below."""
     write_text(stem.with_suffix(".csv"), frame_csv(numbers))
-    write_text(stem.with_suffix(".md"), markdown(words))
+    below = "".join(f"\n{escaped(note, limit=None)}\n" for note in notes)
+    write_text(stem.with_suffix(".md"), markdown(words) + below)

@@ -19,11 +19,13 @@ from reports.page.grids import (
     facts_grid,
     failed_grid,
     grid_of,
+    log_tails,
     score_grid,
     text_grid,
     whole,
 )
 from reports.page.material import Material
+from reports.shortfalls import one_coloured, shortfalls
 from reports.tables import CONTROLS, Column, columns, headline
 from reports.verdicts import Check
 
@@ -96,12 +98,14 @@ def _page(material: Material, findings: Findings) -> dict[str, Any]:
     return {
         "title": material.title,
         "notes": material.notes,
-        "warnings": material.warnings,
+        "warnings": (*material.warnings, *one_coloured(cells)),
+        "shortfalls": shortfalls(cells),
         "facts": _facts(material),
         "unfinished": sum(cell["status"] == "pending" for cell in cells),
         "planned": len(cells),
         "failures": len(failures),
         "failed": failed_grid(failures),
+        "log_tails": log_tails(failures),
         "findings": findings,
         "scored": len(table) > 0,
         "main": score_grid("main table", table, shown, findings.leads) if shown else None,

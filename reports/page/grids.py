@@ -162,6 +162,7 @@ def failed_grid(failures: Sequence[Mapping[str, Any]]) -> Grid | None:
                     "subject": cell["subject"],
                     "training seed": str(cell["train_seed"]),
                     "attempts": str(cell["attempts"]),
+                    "stage": cell.get("stage"),
                     "kind": cell["kind_of_failure"],
                     "reason": whole(str(cell["message"])),
                     "folder": f"cells/{cell['key']}",
@@ -170,6 +171,19 @@ def failed_grid(failures: Sequence[Mapping[str, Any]]) -> Grid | None:
             ]
         ),
     )
+
+
+def log_tails(failures: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """(the cell in words, the end of its log) of the failed cells that left one."""
+    return [
+        (
+            f"{cell['method']} ({cell['preset']}), {cell['subject']}, training seed "
+            f"{cell['train_seed']}",
+            whole(str(cell["log_tail"])),
+        )
+        for cell in failures
+        if cell.get("log_tail")
+    ]
 
 
 def facts_grid(name: str, facts: Mapping[str, Mapping[str, Any]]) -> Grid | None:
