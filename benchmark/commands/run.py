@@ -78,7 +78,7 @@ def run(
     from rich.console import Console
 
     from benchmark.config import load_config
-    from benchmark.errors import UserError
+    from benchmark.errors import UserError, shown
     from benchmark.failures import RETRIES
     from benchmark.live import live_page
     from benchmark.runner import Patience, RunInterruptedError, run_benchmark
@@ -96,7 +96,7 @@ def run(
     if deterministic:
         overrides.append("execution.deterministic=true")
     if retry not in RETRIES:
-        raise UserError(f"--retry {retry!r}: expected {', '.join(RETRIES)}")
+        raise UserError(f"--retry {shown(retry)}: expected {', '.join(RETRIES)}")
     config = load_config(name, overrides, protocol)
     console = Console()
     folder = out or Path("runs") / config.name

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -218,6 +219,15 @@ def test_an_error_is_recorded_in_one_line_and_tried_again(
     again = folder.state()
     assert (again["status"], again["attempts"]) == ("done", 2)
     assert [again[name] for name in ("kind_of_failure", "message", "stage")] == [None] * 3
+
+
+def test_training_that_diverges_is_named_with_its_step(small: Small, tmp_path: Path) -> None:
+    hot = INVERSION[0] | {"settings": {"learning_rate": 1e30}}
+    (cell,) = plan(small(methods=[hot], training={"steps": 5}))
+    assert not run_cell(tmp_path, cell, Circumstances())
+    state = cell_folder(tmp_path, cell.key).state()
+    assert (state["kind_of_failure"], state["stage"]) == ("NotFiniteLoss", "train")
+    assert re.match(r"step [2-5]: the loss is (nan|inf); ", state["message"])
 
 
 def test_a_method_that_makes_too_few_pictures_is_named(

@@ -32,7 +32,8 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     facts.rename(tmp_path / "dreambench")
     monkeypatch.setattr("benchmark.dreambench.data_root", lambda: tmp_path)
     monkeypatch.setenv("DREAMBENCH_ROOT", str(root))
-    monkeypatch.setattr(runner, "run_jobs", in_this_process)
+    monkeypatch.setattr(runner, "run_jobs", in_this_process, raising=False)
+    monkeypatch.setattr("benchmark.executors.local.run_jobs", in_this_process)
     return root
 
 
