@@ -28,6 +28,8 @@ SAMPLERS = ("dpm++", "ddim", "ddim-eta1", "default")
 """`dpm++` is DPM-Solver++ multistep, `ddim-eta1` DDIM with fresh noise at every step (eta 1), and
 `default` the scheduler that the backbone ships with."""
 
+EXECUTORS = ("local", "ray")
+
 
 def _file_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
@@ -141,8 +143,12 @@ class Scoring(Part):
 
 
 class Execution(Part):
-    """How the work is spread over this machine. Nothing here changes a result."""
+    """How the work is spread. Nothing here changes a result."""
 
+    executor: Annotated[str, _known("executor", EXECUTORS)] = "local"
+    """`local` is this machine, `ray` a Ray cluster."""
+    address: str | None = None
+    """Of a running Ray cluster, "auto" or "host:port". None: one of this machine is started."""
     workers: Count | None = None
     """Cells at a time. None: one per GPU, or as many as the cores allow at `threads` each."""
     threads: Count = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from benchmark.environment import PACKAGES, environment, package_version, record
 from benchmark.errors import UserError
 from benchmark.estimate.planned import predict_trainings
 from benchmark.executors import Job
-from benchmark.executors.local import choose_devices, run_jobs
+from benchmark.executors.chosen import Chosen, choose_executor
 from benchmark.failures import is_transient, reason, to_be_tried, tried_again_by
 from benchmark.fates import Fates
 from benchmark.order import PriorOrder, leaders_first
@@ -93,8 +93,7 @@ def run_benchmark(
         cell for cell, state in zip(mine, states, strict=True) if to_be_tried(state, patience.retry)
     ]
     check_ready(missing)
-    execution = config.execution
-    devices = choose_devices(execution.device, execution.workers, execution.threads)
+    executor = choose_executor(config.execution, idle=not missing)
     if replaced := read_keys(path) - {cell.key for cell in cells}:
         left = "its finished cells stay on disk, out of the report"
         console.print(f"{path}: another plan of {len(replaced)} other cells; {left}")
@@ -105,8 +104,8 @@ def run_benchmark(
         line = f"{config.title}: {len(mine)} cells{part}{_before(states, missing)}"
         console.print(line, markup=False, highlight=False)
         try:
-            with around():
-                work_on(config, path, missing, len(mine), devices, console, fates)
+            with around(), closing(executor):
+                work_on(config, path, missing, len(mine), executor, console, fates)
         except KeyboardInterrupt:
             finished = sum(cell_folder(path, cell.key).done() for cell in mine)
             raise RunInterruptedError(finished, len(mine)) from None
@@ -202,12 +201,13 @@ def work_on(
     path: Path,
     missing: Sequence[Cell],
     total: int,
-    devices: Sequence[str],
+    executor: Chosen,
     console: Console,
     fates: Fates,
 ) -> None:
     """Works on the missing cells, unless `fates` says that it may not go on."""
     execution = config.execution
+    devices = executor.devices
     record_environment(path, environment(devices[0], execution.threads, len(devices)))
     jobs = make_jobs(config, path, leaders_first(missing))
     progress = RunProgress(console, total, total - len(missing), fates)
@@ -217,7 +217,7 @@ def work_on(
         return order.put_off(job) or cell_folder(path, job.key).busy()
 
     with progress:
-        run_jobs(jobs, devices, order, busy=busy, keep_going=fates.keep_going)
+        executor.run_jobs(jobs, devices, order, busy=busy, keep_going=fates.keep_going)
 
 
 def make_jobs(config: RunConfig, path: Path, cells: Sequence[Cell]) -> list[Job]:

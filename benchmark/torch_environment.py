@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,21 @@ def record_worker(run: Path, device: str) -> None:
     Called when a worker is done with its cell: asking wakes libraries up, and a cell whose
     libraries were awake would be measured as quicker than the others.
     """
+    if _lacks_worker(read_record(run / "environment.json")):
+        keep_worker(run, torch_environment(device))
+
+
+def keep_worker(run: Path, facts: Mapping[str, Any] | None) -> None:
+    """Adds `facts`, of `torch_environment`, where `record_worker` would; None adds nothing."""
     path = run / "environment.json"
     with FileLock(run / ".environment.lock"):
         known = read_record(path)
-        if known and "worker" not in known:
-            write_sealed(path, {**known, "worker": torch_environment(device)})
+        if facts and _lacks_worker(known):
+            write_sealed(path, {**known, "worker": facts})
+
+
+def _lacks_worker(environment: Mapping[str, Any]) -> bool:
+    return bool(environment) and "worker" not in environment
 
 
 def torch_environment(device: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -37,6 +38,13 @@ def run(
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="local, this machine, or ray, a cluster: docs/cluster.md.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="A running Ray cluster to join, or auto."),
+    ] = None,
     protocol: Annotated[
         str | None, typer.Option(help="How pictures are made and scored: see `tbbench protocols`.")
     ] = None,
@@ -90,6 +98,10 @@ def run(
         overrides.append(f"execution.workers={workers}")
     if device is not None:
         overrides.append(f'execution.device="{device}"')
+    if executor is not None:
+        overrides.append(f"execution.executor={json.dumps(executor)}")
+    if address is not None:
+        overrides.append(f"execution.address={json.dumps(address)}")
     part = parse_shard(shard) if shard is not None else None
     if cell_timeout is not None:
         overrides.append(f"execution.cell_timeout={cell_timeout!r}")

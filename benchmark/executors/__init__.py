@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 TIMED_OUT = 1000
 """The exit code of a worker that was ended because its cell took too long: no system has it."""
+LOST = 1001
+"""The exit code of a worker that a cluster lost, with its machine or without, again and again."""
 
 
 @dataclass(frozen=True)
