@@ -189,7 +189,7 @@ class _Tasks:
                 return None
             if answer.files is not None:
                 try:
-                    contents = {name: memoryview(file) for name, file in answer.files.items()}
+                    contents = {name: file.data for name, file in answer.files.items()}
                     put_cell(cell_folder(Path(active.job.run), active.job.key), contents)
                     keep_worker(Path(active.job.run), answer.environment.get("worker"))
                 except (OSError, ValueError) as error:

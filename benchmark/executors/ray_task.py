@@ -74,7 +74,7 @@ def do_cell(order: Order, tell: Callable[[str, str, int, int], None]) -> Answer:
     with tempfile.TemporaryDirectory(prefix="tbbench-") as scratch:
         run = Path(scratch)
         if order.files:
-            contents = {name: memoryview(content) for name, content in order.files.items()}
+            contents = {name: content.data for name, content in order.files.items()}
             put_cell(cell_folder(run, job.key), contents)
         if order.environment:
             write_json(run / "environment.json", order.environment)

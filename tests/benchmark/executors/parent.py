@@ -3,8 +3,9 @@
 import signal
 import sys
 
+from benchmark.config import Execution
 from benchmark.executors import Job
-from benchmark.executors.local import run_jobs
+from benchmark.executors.chosen import choose_executor
 from tests.benchmark.executors.work import act
 
 
@@ -23,8 +24,11 @@ if __name__ == "__main__":
     # Whatever ran the tests in the background may have had Ctrl-C ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     jobs = [Job(key, "sleep", sys.argv[1], {}, 1, 1, 1) for key in "ab"]
+    executor = "ray" if "ray" in sys.argv[2:] else "local"
+    chosen = choose_executor(Execution(executor=executor, device="cpu", workers=2))
     try:
-        run_jobs(jobs, ["cpu", "cpu"], Quiet(), work=act, preload=())
+        chosen.run_jobs(jobs, ["cpu", "cpu"], Quiet(), work=act, preload=())
     except KeyboardInterrupt:
         print("interrupted", flush=True)
+        chosen.close()
         sys.exit(130)
