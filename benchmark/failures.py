@@ -17,12 +17,12 @@ from typing import Any
 
 from benchmark.atomic import write_bytes
 from benchmark.errors import DamagedPhotoError
-from benchmark.executors import TIMED_OUT
+from benchmark.executors import LOST, TIMED_OUT
 
 START = "start"
 """The stage before the first one: a worker's start, and opening everything by name."""
 RETRIES = ("interrupted", "failed", "none")
-TRANSIENT = frozenset({"OutOfMemory", "DiskFull", "Timeout", "WorkerExit"})
+TRANSIENT = frozenset({"OutOfMemory", "DiskFull", "Timeout", "WorkerExit", "WorkerLost"})
 """Kinds that come from outside of the cell, beside all signals: another try may end well."""
 
 MESSAGE_CHARACTERS = 1000
@@ -100,6 +100,8 @@ def death(exit_code: int, timeout: float | None = None) -> tuple[str, str]:
     if exit_code == TIMED_OUT:
         limit = "" if timeout is None else f" after {timeout:g} s"
         return "Timeout", f"the cell was not done{limit} (execution.cell_timeout); see log.txt"
+    if exit_code == LOST:
+        return "WorkerLost", "Ray lost the worker or its machine on every try; see log.txt"
     if exit_code >= 0:
         return "WorkerExit", f"the worker ended with exit code {exit_code}; see log.txt"
     try:

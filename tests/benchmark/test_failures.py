@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import DamagedPhotoError, UserError
-from benchmark.executors import TIMED_OUT
+from benchmark.executors import LOST, TIMED_OUT
 from benchmark.failures import (
     NotFiniteLossError,
     NotFinitePictureError,
@@ -98,6 +98,8 @@ def test_kinds_of_deaths() -> None:
     assert "ran out of memory" in message
     assert death(-63) == ("SIG63", "the worker was killed by SIG63; see log.txt")
     assert death(3) == ("WorkerExit", "the worker ended with exit code 3; see log.txt")
+    assert death(LOST)[0] == "WorkerLost"
+    assert to_be_tried({"status": "failed", "kind_of_failure": "WorkerLost"}, "interrupted")
     kind, message = death(TIMED_OUT, 1.5)
     assert kind == "Timeout"
     assert "after 1.5 s" in message

@@ -2,7 +2,6 @@
 
 import builtins
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -15,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from benchmark.atomic import write_json
+from benchmark.atomic import read_record, write_json
 from benchmark.errors import UserError
 from benchmark.executors import LOST, Job, ray_cluster, ray_task
 from benchmark.executors import ray as executor
@@ -135,7 +134,7 @@ def test_results_come_back_where_the_run_folder_is_not_shared(unseen, tmp_path):
     assert scratch.name.startswith("tbbench-")
     assert not scratch.exists()
     assert not folder.busy()
-    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    environment = read_record(tmp_path / "run" / "environment.json")
     assert environment == {"processor": "mine", "worker": {"w": 1}}
 
 
