@@ -14,12 +14,13 @@ from benchmark.atomic import checksum, write_text
 from benchmark.backbones import open_backbone
 from benchmark.collect import collect
 from benchmark.config import RunConfig, toml_text
+from benchmark.disk import Room, check_space, known_checkpoints
 from benchmark.environment import PACKAGES, environment, package_version, record_environment
 from benchmark.errors import UserError
 from benchmark.estimate.planned import predict_trainings
 from benchmark.executors import Job
 from benchmark.executors.chosen import Chosen, choose_executor
-from benchmark.failures import is_transient, reason, to_be_tried, tried_again_by
+from benchmark.failures import is_full, is_transient, reason, to_be_tried, tried_again_by
 from benchmark.fates import Fates
 from benchmark.order import PriorOrder, leaders_first
 from benchmark.pictures import write_thumbnails
@@ -43,7 +44,10 @@ class Outcome:
     changed: bool
     """Whether there is something new to report."""
     not_started: int
-    """Cells that were to be worked on and were not, since too many had failed."""
+    """Cells that were to be worked on and were not, since too many had failed or the disk is full.
+    """
+    no_room: str | None
+    """Why the disk had no room for more cells, in one line; None where it had."""
     again: str
     """What it takes to have the failed cells tried again."""
 
@@ -93,7 +97,10 @@ def run_benchmark(
         cell for cell, state in zip(mine, states, strict=True) if to_be_tried(state, patience.retry)
     ]
     check_ready(missing)
+    known = known_checkpoints(path, cells) if missing else {}
+    check_space(path, missing, known)
     executor = choose_executor(config.execution, idle=not missing)
+    room = Room(path, missing, known, len(executor.devices))
     if replaced := read_keys(path) - {cell.key for cell in cells}:
         left = "its finished cells stay on disk, out of the report"
         console.print(f"{path}: another plan of {len(replaced)} other cells; {left}")
@@ -105,7 +112,7 @@ def run_benchmark(
         console.print(line, markup=False, highlight=False)
         try:
             with around(), closing(executor):
-                work_on(config, path, missing, len(mine), executor, console, fates)
+                work_on(config, path, missing, len(mine), executor, console, fates, room)
         except KeyboardInterrupt:
             finished = sum(cell_folder(path, cell.key).done() for cell in mine)
             raise RunInterruptedError(finished, len(mine)) from None
@@ -126,6 +133,7 @@ def run_benchmark(
         failures=failures,
         changed=collect(run) or changed,
         not_started=len(missing) - fates.begun,
+        no_room=room.reason,
         again=tried_again_by(len(failures), outside, patience.retry),
     )
 
@@ -204,11 +212,18 @@ def work_on(
     executor: Chosen,
     console: Console,
     fates: Fates,
+    room: Callable[[], bool],
 ) -> None:
-    """Works on the missing cells, unless `fates` says that it may not go on."""
+    """Works on the missing cells as long as `fates` and `room` let new ones start."""
     execution = config.execution
     devices = executor.devices
-    record_environment(path, environment(devices[0], execution.threads, len(devices)))
+    try:
+        record_environment(path, environment(devices[0], execution.threads, len(devices)))
+    except OSError as error:
+        if not is_full(error):
+            raise
+        # Another run may have filled the disk just now: cells will say so themselves.
+        console.print(f"{path}/environment.json: {error.strerror}", markup=False, highlight=False)
     jobs = make_jobs(config, path, leaders_first(missing))
     progress = RunProgress(console, total, total - len(missing), fates)
     order = PriorOrder(progress)
@@ -217,7 +232,13 @@ def work_on(
         return order.put_off(job) or cell_folder(path, job.key).busy()
 
     with progress:
-        executor.run_jobs(jobs, devices, order, busy=busy, keep_going=fates.keep_going)
+        executor.run_jobs(
+            jobs,
+            devices,
+            order,
+            busy=busy,
+            keep_going=lambda: fates.keep_going() and room(),
+        )
 
 
 def make_jobs(config: RunConfig, path: Path, cells: Sequence[Cell]) -> list[Job]:

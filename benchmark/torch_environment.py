@@ -37,7 +37,8 @@ def record_worker(run: Path, device: str) -> None:
     """Adds `worker` to the run's environment.json, unless it is there or there is no such file.
 
     Called when a worker is done with its cell: asking wakes libraries up, and a cell whose
-    libraries were awake would be measured as quicker than the others.
+    libraries were awake would be measured as quicker than the others. On a full disk the next
+    worker is left to do it.
     """
     if _lacks_worker(read_record(run / "environment.json")):
         keep_worker(run, torch_environment(device))
@@ -46,7 +47,7 @@ def record_worker(run: Path, device: str) -> None:
 def keep_worker(run: Path, facts: Mapping[str, Any] | None) -> None:
     """Adds `facts`, of `torch_environment`, where `record_worker` would; None adds nothing."""
     path = run / "environment.json"
-    with FileLock(run / ".environment.lock"):
+    with contextlib.suppress(OSError), FileLock(run / ".environment.lock"):
         known = read_record(path)
         if facts and _lacks_worker(known):
             write_sealed(path, {**known, "worker": facts})

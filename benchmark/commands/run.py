@@ -137,10 +137,8 @@ def run(
         failed = f"{len(outcome.failures)} of {outcome.cells} cells failed"
         print(f"{failed}; {outcome.again}", file=sys.stderr)
     if outcome.not_started:
-        print(
-            f"{outcome.not_started} cells were not started after {max_failures} failures "
-            "(--max-failures); the same command goes on",
-            file=sys.stderr,
-        )
+        cells = "1 cell was" if outcome.not_started == 1 else f"{outcome.not_started} cells were"
+        why = outcome.no_room or f"after {max_failures} failures (--max-failures)"
+        print(f"{cells} not started: {why}; the same command goes on", file=sys.stderr)
     if outcome.failures or outcome.not_started or differs:
         raise typer.Exit(FAILED)
