@@ -48,6 +48,8 @@ class Outcome:
     """
     no_room: str | None
     """Why the disk had no room for more cells, in one line; None where it had."""
+    full: bool
+    """Whether the disk was too full for the tables, which are as they were before."""
     again: str
     """What it takes to have the failed cells tried again."""
 
@@ -121,19 +123,26 @@ def run_benchmark(
     run = Run.open(path)
     if missing:
         states = [cell_folder(path, cell.key).state() for cell in mine]
+    full = False
     try:
         predict_trainings(run, console)
+        changed = collect(run) or changed
     except KeyboardInterrupt:
         finished = sum(state["status"] == "done" for state in states)
         raise RunInterruptedError(finished, len(mine)) from None
+    except OSError as error:
+        full = is_full(error)
+        if not full:
+            raise
     failures, outside = _failures(mine, states, fates)
     return Outcome(
         run=run,
         cells=len(mine),
         failures=failures,
-        changed=collect(run) or changed,
+        changed=changed,
         not_started=len(missing) - fates.begun,
         no_room=room.reason,
+        full=full,
         again=tried_again_by(len(failures), outside, patience.retry),
     )
 

@@ -122,7 +122,7 @@ def run(
         line = f"stopped with {stopped}; the same command goes on from there"
         console.print(line, highlight=False)
         raise typer.Exit(INTERRUPTED) from None
-    if live or len(outcome.failures) < outcome.cells:
+    if not outcome.full and (live or len(outcome.failures) < outcome.cells):
         reporting.show(outcome.run.path, console, live or outcome.changed)
     differs = False
     if verify_determinism is not None:
@@ -140,5 +140,8 @@ def run(
         cells = "1 cell was" if outcome.not_started == 1 else f"{outcome.not_started} cells were"
         why = outcome.no_room or f"after {max_failures} failures (--max-failures)"
         print(f"{cells} not started: {why}; the same command goes on", file=sys.stderr)
-    if outcome.failures or outcome.not_started or differs:
+    if outcome.full:
+        why = f"{folder}: the disk is full, so tables and report are as they were before"
+        print(f"{why}; free some space, and the same command writes them", file=sys.stderr)
+    if outcome.failures or outcome.not_started or outcome.full or differs:
         raise typer.Exit(FAILED)
