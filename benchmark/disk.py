@@ -80,7 +80,7 @@ def known_checkpoints(run: Path, cells: Sequence[Cell]) -> dict[Group, int]:
     known: dict[Group, int] = {}
     for cell in cells:
         group = (cell.method, cell.preset)
-        if group in known:
+        if group in known or cell.method in CONTROLS:
             continue
         costs = read_json(cell_folder(run, cell.key).path / "cost.json")
         for cost in costs if isinstance(costs, list) else []:
