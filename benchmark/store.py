@@ -10,6 +10,7 @@ results.parquet costs.parquet cells.parquet        rebuilt from all of it by `co
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -107,7 +108,9 @@ class CellFolder:
         return bool(self.state()["status"] == "done")
 
     def begin(self, cell: Cell) -> None:
-        """Counts one more attempt."""
+        """Counts one more attempt. The owner clears away what a killed one left half written."""
+        if owner.holds(self.path):
+            self._clear()
         self._write(cell.to_json(), "pending", self.state()["attempts"] + 1)
 
     def finish(self, cell: Cell, flags: Mapping[str, Any] | None = None) -> None:
@@ -164,6 +167,15 @@ class CellFolder:
         record = read_versioned(self.path / "cell.json", CELL_VERSION)
         if record:
             self._write(record["cell"], "pending", record["attempts"])
+
+    def _clear(self) -> None:
+        for private in [*self.path.rglob(".*.????????")]:
+            if owner.PLACE in private.parts:
+                continue
+            if private.is_dir() and not private.is_symlink():
+                shutil.rmtree(private, ignore_errors=True)
+            else:
+                private.unlink(missing_ok=True)
 
     def artifacts(self) -> dict[str, str]:
         """Relative path -> SHA-256 of everything that lasts of the cell, as it lies there."""

@@ -276,6 +276,22 @@ def test_whoever_lost_a_cell_writes_nothing_of_it(run: Run) -> None:
         assert (folder.path / "cell.json").read_bytes() == before
 
 
+def test_the_owner_clears_away_what_was_left_half_written(run: Run) -> None:
+    cell = run.planned[0]
+    folder = cell_folder(run.path, cell.key)
+    half = [".cell.json.ab12cd34", "images/.a-0.png.ab12cd34", ".checkpoint.ab12cd34/new/w.bin"]
+    for name in [*half, "images/a-0.png", "log.txt"]:
+        (folder.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder.path / name).touch()
+    folder.begin(cell)
+    assert all((folder.path / name).exists() for name in half)  # whoever owns it may be at it
+    with folder.lock() as mine:
+        folder.begin(cell)
+        assert mine.still()
+    left = {path.name for path in folder.path.rglob("*")}
+    assert left == {"cell.json", "images", "a-0.png", "log.txt", ".owner", "000001"}
+
+
 def test_pictures_know_what_they_were_made_from(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     write_picture(path, Image.new("RGB", (4, 4), (1, 2, 3)), "abc", {"prompt": "ein Hund ☃"})
