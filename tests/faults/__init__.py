@@ -1,0 +1,1 @@
+"""Faults on purpose, in real runs: nothing may be lost, falsified or done again for nothing."""
