@@ -11,6 +11,7 @@ Version 1, still read, has no "shared": every cell carries its own tables.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -89,6 +90,14 @@ def read_cells(run: Path) -> tuple[Cell, ...]:
             f"{run / FILE} is missing, damaged or of another version; "
             "start the run again with `tbbench run` to rebuild it"
         ) from error
+
+
+def is_planned(run: Path, cells: Sequence[Cell], resolved: Mapping[str, Any]) -> bool:
+    """Whether the folder's plan is of these cells; quick where the file is the very one."""
+    with contextlib.suppress(OSError):
+        if (run / FILE).read_bytes() == plan_text(cells, resolved).encode():
+            return True
+    return read_keys(run) == {cell.key for cell in cells}
 
 
 def read_keys(run: Path) -> set[str]:

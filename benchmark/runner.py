@@ -25,7 +25,7 @@ from benchmark.fates import Fates
 from benchmark.order import PriorOrder, leaders_first
 from benchmark.pictures import write_thumbnails
 from benchmark.plan import Cell, check_ready, plan
-from benchmark.plan_file import read_keys, read_resolved, write_plan
+from benchmark.plan_file import is_planned, read_keys, read_resolved, write_plan
 from benchmark.progress import RunProgress
 from benchmark.records import read_versioned, write_sealed
 from benchmark.shards import Shard
@@ -103,7 +103,8 @@ def run_benchmark(
     check_space(path, missing, known)
     executor = choose_executor(config.execution, idle=not missing)
     room = Room(path, missing, known, len(executor.devices))
-    if replaced := read_keys(path) - {cell.key for cell in cells}:
+    same = is_planned(path, cells, resolved)
+    if replaced := set() if same else read_keys(path) - {cell.key for cell in cells}:
         left = "its finished cells stay on disk, out of the report"
         console.print(f"{path}: another plan of {len(replaced)} other cells; {left}")
     changed = describe_run(config, path, cells, resolved)
@@ -118,7 +119,7 @@ def run_benchmark(
         except KeyboardInterrupt:
             finished = sum(cell_folder(path, cell.key).done() for cell in mine)
             raise RunInterruptedError(finished, len(mine)) from None
-    if read_keys(path) != {cell.key for cell in cells}:
+    if not is_planned(path, cells, resolved):
         raise UserError(f"another run took over {path} meanwhile; give each run its own --out")
     run = Run.open(path)
     if missing:

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -14,18 +14,16 @@ import reports
 from benchmark.collect import collect
 from benchmark.commands.report import BlindStudy, Request
 from benchmark.errors import UserError
-from reports.ab_study.page import write_study
-from reports.compare_runs import compare_with
-from reports.export import write_tables
-from reports.frames import losses_along_training
 from reports.naming import load_naming
-from reports.page.material import Material, material_of
-from reports.paper import write_paper
 from reports.shortfalls import one_coloured, shortfalls
 from reports.study import Study, open_study
 from reports.text import rich_comparison
-from reports.watch import watch
-from reports.write import write_report
+
+if TYPE_CHECKING:
+    from reports.page.material import Material
+
+# Pages, figures and matplotlib are imported by those who make some: a finished run shows its table
+# without them.
 
 
 def show(path: Path, console: Console, fresh: bool) -> None:
@@ -41,6 +39,10 @@ def show(path: Path, console: Console, fresh: bool) -> None:
 
 def write(request: Request, console: Console) -> None:
     """Does what is asked for. UserError for what cannot be reported so."""
+    from reports.compare_runs import compare_with
+    from reports.page.material import material_of
+    from reports.write import write_report
+
     for option, folder in (("--out", request.out), ("--paper", request.paper)):
         if folder is not None and (folder / "config.toml").is_file():
             raise UserError(f"{folder} is a run's folder; give {option} another one")
@@ -78,6 +80,8 @@ def write(request: Request, console: Console) -> None:
 
 
 def _blind_study(asked: BlindStudy, study: Study, out: Path | None, console: Console) -> None:
+    from reports.ab_study.page import write_study
+
     beside = study.path if len(study.parts) == 1 else study.report_folder
     written = write_study(study, asked, out or beside / "blind-study")
     pairs = "1 pair" if written.pairs == 1 else f"{written.pairs} pairs"
@@ -89,12 +93,17 @@ def _blind_study(asked: BlindStudy, study: Study, out: Path | None, console: Con
 
 def _tables(request: Request, study: Study, material: Material, folder: Path) -> list[Path]:
     """The tables of --format beside the page, and those and the figures of --paper."""
+    from reports.export import write_tables
+
     naming = None if request.naming is None else load_naming(request.naming)
     about = (material.results, material.costs, material.cells, material.claims or None)
     written = []
     if request.formats:
         written += write_tables(*about, folder, request.formats, request.columns, naming)
     if request.paper is not None:
+        from reports.frames import losses_along_training
+        from reports.paper import write_paper
+
         losses = losses_along_training(material.cells, [part.run for part in study.parts])
         written += write_paper(*about, request.paper, request.columns, naming, losses)
     return written
@@ -102,6 +111,8 @@ def _tables(request: Request, study: Study, material: Material, folder: Path) ->
 
 def _watch(request: Request, console: Console) -> None:
     """Follows one run; says where its page is as soon as it is there."""
+    from reports.watch import watch
+
     told: list[Path] = []
     if request.beside is not None:
         # A run in the background may have Ctrl-C ignored; its live page must hear it all the same.

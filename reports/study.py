@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.atomic import digest
-from benchmark.collect import frames, states
+from benchmark.collect import frames, states, stored_frames
 from benchmark.config import RunConfig
 from benchmark.errors import UserError
 from benchmark.plan import Cell
@@ -235,7 +235,8 @@ def merge(runs: Sequence[Run]) -> Study:
     parts = []
     for place, (name, run) in enumerate(zip(_names(runs), runs, strict=True)):
         kept = {key: state for key, state in found[place].items() if holder[key] == place}
-        parts.append(Part(name=name, run=run, tables=frames(run, kept), states=kept))
+        tables = stored_frames(run, kept) or frames(run, kept)
+        parts.append(Part(name=name, run=run, tables=tables, states=kept))
     repeated = sum(map(len, found)) - len(holder)
     return Study(parts=tuple(parts), apart=_apart(parts), repeated=repeated)
 

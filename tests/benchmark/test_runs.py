@@ -94,7 +94,8 @@ def test_a_finished_run_starts_no_worker_and_imports_no_torch(small, tmp_path: P
     assert finish(folder)[0] == 0
     code = (
         "import sys\nsys.argv = ['tbbench', 'run', 'mine.toml']\nfrom benchmark.cli import main\n"
-        "main()\nassert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
     )
     again = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr

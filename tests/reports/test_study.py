@@ -45,9 +45,12 @@ def test_a_study_of_one_run_is_the_run_and_writes_nothing_into_it(tmp_path):
 def test_a_cell_that_finished_after_the_last_collect_is_in_the_study(tmp_path):
     cells = [cell("base", "dog_a"), cell("textboost", "dog_a")]
     run = make_run(tmp_path / "a", cells)
-    run.folder(cells[1].key).fail(cells[1], "OutOfMemoryError", "3 GB")
-    collect(run)
-    run.folder(cells[1].key).finish(cells[1])
+    folder = run.folder(cells[1].key)
+    with folder.lock():
+        folder.begin(cells[1])
+        folder.fail(cells[1], "OutOfMemoryError", "3 GB")
+        collect(run)
+        folder.finish(cells[1])
     assert set(run.results()["method"]) == {"base"}
     assert set(merge([run]).results()["method"]) == {"base", "textboost"}
 
