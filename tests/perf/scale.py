@@ -105,11 +105,11 @@ def opened_files() -> Iterator[list[str]]:
 
 
 def sleeping(text: str, device: str, asked: float, messages: Connection) -> None:
-    """A worker's work: sleeps for `timeout` seconds of its job, and tells of two stages."""
+    """A worker's work: sleeps for the seconds of its job's cell, and tells of two stages."""
     job = Job.from_text(text)
     for stage in ("train", "generate"):
         messages.send_bytes(b'["%s", 1, 2]' % stage.encode())
-        time.sleep((job.timeout or 0.0) / 4)
+        time.sleep(job.cell["seconds"] / 2)
 
 
 class Quiet:
@@ -127,9 +127,9 @@ class Quiet:
 
 
 def sleep_jobs(cells: int, seconds: float) -> list[Job]:
-    """Jobs that sleep `seconds` each (half their limit)."""
+    """Jobs that sleep `seconds` each."""
     return [
-        Job(f"{number:016x}", f"cell {number}", ".", {}, 1, 1, 1, timeout=2 * seconds)
+        Job(f"{number:016x}", f"cell {number}", ".", {"seconds": seconds}, 1, 1, 1)
         for number in range(cells)
     ]
 

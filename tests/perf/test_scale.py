@@ -36,7 +36,6 @@ def test_a_finished_run_reads_each_cell_a_few_times_and_scores_never(
     assert counts["cost.json"] <= 2 * CELLS
     assert counts["results.parquet"] <= 4
     assert counts["plan.json"] <= 8
-    assert sum(counts.values()) < 10 * CELLS + 400
 
 
 def test_stored_tables_are_taken_only_while_nothing_has_changed(tmp_path: Path) -> None:
