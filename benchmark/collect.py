@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from benchmark.atomic import checksum, read_json, read_record, write_bytes, write_json
 from benchmark.estimate.planned import FILE as PREDICTIONS
 from benchmark.estimate.planned import predicted_costs, read_trainings
@@ -36,14 +38,22 @@ WHOLE_NUMBERS = ("train_seed", "seed", "attempts")
 
 def collect(run: Run) -> bool:
     """Writes the three tables, unless they already hold the cells as they are. Says which."""
-    cells = stamp(run)
-    stamp_file = run.path / STAMP
-    if read_json(stamp_file) == {"cells": cells, "tables": _tables(run)}:
+    if _collected(run, stamp(run)):
         return False
-    for name, frame in frames(run, states(run)).items():
-        _write(run.path / f"{name}.parquet", frame)
-    write_json(stamp_file, {"cells": cells, "tables": _tables(run)})
+    # Of two runs in one folder, such as shards, the later one must not be overwritten by the other
+    # with what that one saw before.
+    with FileLock(run.path / ".collect.lock"):
+        cells = stamp(run)
+        if _collected(run, cells):
+            return False
+        for name, frame in frames(run, states(run)).items():
+            _write(run.path / f"{name}.parquet", frame)
+        write_json(run.path / STAMP, {"cells": cells, "tables": _tables(run)})
     return True
+
+
+def _collected(run: Run, cells: str) -> bool:
+    return bool(read_json(run.path / STAMP) == {"cells": cells, "tables": _tables(run)})
 
 
 def states(run: Run) -> dict[str, dict[str, Any]]:

@@ -1,8 +1,10 @@
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -57,6 +59,34 @@ def test_tables_do_not_depend_on_the_order_of_the_work(run: Run) -> None:
         (run.path / ".collected.json").unlink()
     assert done[0] == done[1]
     assert set(done[0]) == {"results.parquet", "costs.parquet", "cells.parquet"}
+
+
+def test_of_two_who_collect_the_one_that_saw_more_has_the_last_word(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmark import collect as module
+
+    looked, go_on, real = threading.Event(), threading.Event(), module.frames
+
+    def slow(*arguments: Any) -> Any:
+        made = real(*arguments)
+        if not looked.is_set():
+            looked.set()
+            assert go_on.wait(30)
+        return made
+
+    monkeypatch.setattr(module, "frames", slow)
+    first = threading.Thread(target=collect, args=(run,))
+    first.start()
+    assert looked.wait(30)  # it has seen no cell done
+    finish(run.path, run.planned[0], value=1.0)
+    second = threading.Thread(target=collect, args=(run,))
+    second.start()
+    second.join(0.5)
+    go_on.set()
+    for thread in (first, second):
+        thread.join(30)
+    assert list(run.cells().status).count("done") == 1
 
 
 def test_tables_have_the_published_columns(run: Run) -> None:
