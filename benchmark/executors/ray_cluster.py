@@ -24,6 +24,8 @@ CONNECT_SECONDS = 5.0
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Ray would start cells with a niceness of 15: whatever else a machine does would slow them.
+    "RAY_worker_niceness": "0",
     # A cell that takes too much memory is the system's to end, and fails as it does without Ray.
     "RAY_memory_monitor_refresh_ms": "0",
 }

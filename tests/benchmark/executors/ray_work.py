@@ -41,3 +41,9 @@ def make_cell(text: str, device: str, asked: float, messages: Connection) -> Non
         if job.label == "crash":
             os._exit(3)
         folder.finish(cell)
+
+
+def tell_niceness(text: str, device: str, asked: float, messages: Connection) -> None:
+    """Leaves the process's niceness in the run's folder."""
+    job = Job.from_text(text)
+    Path(job.run, job.key).write_text(str(os.nice(0)))

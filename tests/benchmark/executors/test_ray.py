@@ -20,7 +20,7 @@ from benchmark.executors import LOST, Job, ray_cluster, ray_task
 from benchmark.executors import ray as executor
 from benchmark.executors.ray import run_jobs
 from benchmark.store import cell_folder
-from tests.benchmark.executors.ray_work import make_cell, sleep_once
+from tests.benchmark.executors.ray_work import make_cell, sleep_once, tell_niceness
 from tests.benchmark.executors.test_local import ROOT, Record, gone, jobs
 from tests.benchmark.executors.work import act
 from tests.benchmark.made_up_cells import made_up
@@ -69,6 +69,12 @@ def test_interrupted_at_a_cells_progress_it_leaves_no_process_and_no_file(tmp_pa
     (worker,) = [int(path.read_text().split()[0]) for path in tmp_path.iterdir()]
     assert gone([worker])
     assert [path.name for path in tmp_path.iterdir()] == ["0-sleep"]
+
+
+def test_cells_are_as_urgent_as_without_ray(tmp_path):
+    """Ray's own default would leave them what other processes do not want."""
+    assert run(tmp_path, "x", work=tell_niceness).codes == {"0-x": 0}
+    assert (tmp_path / "0-x").read_text() == str(os.nice(0))
 
 
 def test_a_job_that_is_busy_is_put_off_and_none_starts_when_told_to_stop(tmp_path):
