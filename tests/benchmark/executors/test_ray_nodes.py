@@ -1,5 +1,6 @@
 """A Ray cluster of several nodes, all on this machine, that is joined by its address."""
 
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -30,12 +31,15 @@ def address():
 
 
 def kill_the_node(folder: Path) -> None:
-    """Once a cell works, the node that it works on."""
+    """Once a cell works, all processes of the node that it works on, as when its power fails."""
     tries = folder / "tries"
     while not tries.exists() or not tries.read_text().endswith("\n"):
         time.sleep(0.05)
     cell = psutil.Process(int(tries.read_text()))
-    next(parent for parent in cell.parents() if parent.name() == "raylet").kill()
+    node = next(parent for parent in cell.parents() if parent.name() == "raylet")
+    for process in [node, *node.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def test_a_lost_node_costs_its_cell_another_try_on_another_node(address, tmp_path):
