@@ -24,6 +24,7 @@ from benchmark.devices import Device, open_device
 from benchmark.failures import (
     START,
     NotFiniteLossError,
+    failed_meanwhile,
     kind_of,
     log_tail,
     redacted,
@@ -59,6 +60,8 @@ class Circumstances:
     scoring_batch: int = 32
     start_seconds: float = 0.0
     """From asking for the worker's process until it began with the cell."""
+    attempts: int | None = None
+    """See `Job.attempts`. None: the cell is tried whatever has become of it."""
     report: Callable[[str, int, int], None] = lambda stage, done, total: None
     """Called with (stage, steps done, steps in all; 0 when there are none to count)."""
 
@@ -105,8 +108,11 @@ def run_cell(run: Path, cell: Cell, circumstances: Circumstances) -> bool:
         circumstances.report(name, done, total)
 
     with folder.lock():
-        if folder.done():
+        state = folder.state()
+        if state["status"] == "done":
             return True
+        if failed_meanwhile(state, circumstances.attempts):
+            return False
         try:
             folder.begin(cell)
             bench = set_up(folder, cell, dataclasses.replace(circumstances, report=report))

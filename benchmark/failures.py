@@ -128,6 +128,16 @@ def to_be_tried(state: Mapping[str, Any], retry: str) -> bool:
     return retry == "failed" or (retry == "interrupted" and is_transient(state["kind_of_failure"]))
 
 
+def failed_meanwhile(state: Mapping[str, Any], attempts: int | None) -> bool:
+    """Whether a cell has failed by its own fault since it had been tried `attempts` times.
+
+    Another run did that, waited for by this one: a further try would fail alike.
+    """
+    if attempts is None or state["status"] != "failed" or state["attempts"] <= attempts:
+        return False
+    return not is_transient(state["kind_of_failure"])
+
+
 def tried_again_by(failed: int, outside: int, retry: str) -> str:
     """Which command tries failed cells again, after a call with this `retry`.
 

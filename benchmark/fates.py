@@ -58,8 +58,10 @@ class Fates:
             redact_log(folder.log)
         begun = self._begun.pop(job.key)
         state = folder.state()
-        # A worker that died before it began has left the failure of an earlier attempt there.
-        unsaid = state["status"] == "failed" and state["attempts"] == begun.attempts
+        # A worker that died before it began has left the failure of an earlier attempt there; one
+        # that came to its end found that another run had just failed.
+        same = state["status"] == "failed" and state["attempts"] == begun.attempts
+        unsaid = same and exit_code != 0
         if state["status"] == "pending" or unsaid:
             kind, message = death(exit_code, job.timeout)
             cell = Cell.from_json(job.cell)

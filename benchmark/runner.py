@@ -265,6 +265,7 @@ def make_jobs(config: RunConfig, path: Path, cells: Sequence[Cell]) -> list[Job]
             scoring_batch=config.scoring.batch_size,
             timeout=execution.cell_timeout,
             deterministic=execution.deterministic,
+            attempts=cell_folder(path, cell.key).state()["attempts"],
         )
         for cell in cells
     ]

@@ -30,6 +30,9 @@ class Job:
     """Seconds that the cell may take, its process's start included. None: as long as it needs."""
     deterministic: bool = False
     """Whether torch must refuse operations that may differ from one time to the next."""
+    attempts: int | None = None
+    """How often the cell had been tried when this job was made. A run beside this one that has
+    tried it since, and failed by the cell's own fault, need not be followed."""
     fresh: bool = False
     """Whether embeddings that were kept may not be used: all is to be computed anew."""
 

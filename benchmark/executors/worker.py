@@ -39,6 +39,7 @@ def work(text: str, device: str, asked: float, messages: Connection) -> None:
         scoring_batch=job.scoring_batch,
         start_seconds=time.monotonic() - asked,
         report=reporter(messages),
+        attempts=job.attempts,
     )
     run_cell(Path(job.run), Cell.from_json(job.cell), circumstances)
     record_worker(Path(job.run), device)

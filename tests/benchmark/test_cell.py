@@ -230,6 +230,27 @@ def test_training_that_diverges_is_named_with_its_step(small: Small, tmp_path: P
     assert re.match(r"step [2-5]: the loss is (nan|inf); ", state["message"])
 
 
+@pytest.mark.parametrize(
+    ("kind", "known", "tried"),
+    [
+        ("ValueError", 0, False),
+        ("ValueError", 1, True),
+        ("ValueError", None, True),
+        ("SIGKILL", 0, True),
+    ],
+)
+def test_a_cell_that_another_run_has_just_failed_is_not_tried_again(
+    small: Small, tmp_path: Path, kind: str, known: int | None, tried: bool
+) -> None:
+    """Unless that was planned, or the failure came from outside."""
+    (cell,) = plan(small(methods=[{"name": "copy"}]))
+    folder = cell_folder(tmp_path, cell.key)
+    folder.begin(cell)
+    folder.fail(cell, kind, "no", "train")
+    assert run_cell(tmp_path, cell, Circumstances(attempts=known)) is tried
+    assert folder.state()["attempts"] == 1 + tried
+
+
 def test_a_method_that_makes_too_few_pictures_is_named(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

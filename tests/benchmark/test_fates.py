@@ -82,6 +82,16 @@ def test_an_attempt_that_never_began_does_not_pass_for_the_one_before(
     assert (state["kind_of_failure"], state["attempts"], state["log_tail"]) == ("Timeout", 2, "")
 
 
+def test_a_failure_of_another_run_is_taken_over(cell: Cell, folder: CellFolder, job: Job) -> None:
+    """The worker found it and came to its end without another try."""
+    folder.begin(cell)
+    folder.fail(cell, "ValueError", "no", "train")
+    fates = Fates()
+    fates.started(job)
+    assert fates.ended(job, 0) == Fate("train: ValueError: no")
+    assert folder.state()["attempts"] == 1
+
+
 def test_a_cell_that_another_run_works_on_by_now_is_left_to_it(
     cell: Cell, folder: CellFolder, job: Job
 ) -> None:
