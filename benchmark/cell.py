@@ -201,7 +201,9 @@ def _concept(dataset: Dataset, cell: Cell, name: str) -> Companion:
 def train_stages(bench: Bench) -> list[Cost]:
     """load, prepare, train and save; their costs, also when an earlier attempt did the work."""
     manifest = read_record(bench.folder.path / "checkpoint.json")
-    if manifest and checksums(bench.folder.checkpoint) == manifest.get("files"):
+    whole = bool(manifest) and checksums(bench.folder.checkpoint) == manifest.get("files")
+    # Losses are of the same training: where they were lost, it is the only way to have them again.
+    if whole and read_record(bench.folder.path / "losses.json"):
         print(f"checkpoint of an earlier attempt is whole, not trained again: {bench.cell.key}")
         return [Cost(**cost) for cost in manifest["costs"]]
     from methods import model_card

@@ -112,9 +112,13 @@ def read_keys(run: Path) -> set[str]:
 
 
 def read_resolved(run: Path) -> dict[str, Any]:
-    """What an earlier plan of this run found out; empty for a new run."""
+    """What an earlier plan of this run found out; empty for a new run.
+
+    Nothing is taken from a file that is not as it was written: a flipped digit in a setting would
+    plan other cells, and the next `write_plan` would seal it.
+    """
     resolved = read_versioned(run / FILE, VERSION).get("resolved")
-    return resolved if isinstance(resolved, dict) else {}
+    return resolved if isinstance(resolved, dict) and plan_seal_holds(run) is not False else {}
 
 
 def _cells(content: Mapping[str, Any]) -> tuple[Cell, ...]:

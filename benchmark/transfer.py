@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from benchmark.atomic import copy_file, files_under, write_bytes
+from benchmark.owner import confirm
 from benchmark.store import CellFolder
 
 LAST = ("checkpoint.json", "cell.json")
@@ -33,14 +34,16 @@ def check_name(name: str) -> None:
 def put_cell(folder: CellFolder, files: Mapping[str, bytes | memoryview | Path]) -> None:
     """Makes `files`, contents or where they lie, all that the cell's folder holds.
 
-    The caller holds the cell's lock. ValueError before anything is written when a name would leave
-    the folder, or a folder of that name is a link out of it.
+    The caller holds the cell's lock. Before anything is written: ValueError when a name would leave
+    the folder, or a folder of that name is a link out of it; OwnerLostError when another process
+    took the cell over meanwhile, whose files these must not replace.
     """
     for name in files:
         check_name(name)
         for parent in PurePosixPath(name).parents:
             if (folder.path / parent).is_symlink():
                 raise ValueError(f"{folder.path / parent} is a link; a cell's folders are none")
+    confirm(folder.path)
     # Without it nothing of what lies there counts until all of the new is there.
     (folder.path / "cell.json").unlink(missing_ok=True)
     for name in cell_files(folder.path):

@@ -25,7 +25,7 @@ from benchmark.errors import UserError
 from benchmark.estimate.prediction import predict
 from benchmark.estimate.question import MEMORY_NOTE, Prediction, Question
 from benchmark.plan import Cell, backbone_of
-from benchmark.records import read_versioned, write_sealed
+from benchmark.records import read_versioned, seal_holds, write_sealed
 from benchmark.store import Run
 from textboost.compute import Compute
 
@@ -91,10 +91,11 @@ def predict_trainings(run: Run, console: Console) -> None:
 def read_trainings(run: Path) -> dict[str, dict[str, Any]]:
     """Id -> answer, as `predict_trainings` wrote them; empty for a run without any.
 
-    UserError for a file of a newer version.
+    Also where the file is not as it was written: then they are predicted again. UserError for a
+    file of a newer version.
     """
     found = read_versioned(run / FILE, VERSION).get("trainings")
-    answers = found if isinstance(found, dict) else {}
+    answers = found if isinstance(found, dict) and seal_holds(run / FILE) is not False else {}
     return {id: answer for id, answer in answers.items() if isinstance(answer, dict)}
 
 

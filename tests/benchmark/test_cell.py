@@ -188,6 +188,23 @@ def test_a_damaged_checkpoint_and_its_pictures_are_made_again(
     assert len(trainings) == 2
 
 
+@pytest.mark.parametrize("left", [None, b'{"losses": [0.'])
+def test_losses_that_are_lost_are_had_again(
+    small: Small, tmp_path: Path, trainings: list[str], left: bytes | None
+) -> None:
+    cell = trained_cell(small)
+    folder = cell_folder(tmp_path, cell.key)
+    with pytest.raises(Killed):
+        run_cell(tmp_path, cell, stop_at("reload"))
+    losses = folder.losses()["losses"]
+    (folder.path / "losses.json").unlink()
+    if left is not None:
+        (folder.path / "losses.json").write_bytes(left)
+    assert run_cell(tmp_path, cell, Circumstances())
+    assert folder.losses()["losses"] == losses
+    assert len(losses) == 2
+
+
 def test_the_batch_size_changes_no_picture(small: Small, tmp_path: Path) -> None:
     cell = trained_cell(small)
     made = []

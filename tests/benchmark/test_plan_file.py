@@ -108,3 +108,21 @@ def test_a_plan_that_was_tampered_with_is_refused(
     (tmp_path / "plan.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"plan\.json is missing, damaged or of another version"):
         read_cells(tmp_path)
+
+
+def test_nothing_is_taken_from_a_plan_whose_settings_have_changed(
+    small: Small, tmp_path: Path
+) -> None:
+    """Else a flipped digit would be what the next run trains with, under a new seal."""
+    config = small()
+    found: dict[str, Any] = {}
+    cells = plan(config, found)
+    write_plan(tmp_path, cells, found)
+    file = tmp_path / "plan.json"
+    head, word, rest = file.read_text().partition('"steps": 2')
+    assert word, "the settings of what trains"
+    file.write_text(f'{head}"steps": 3{rest}')
+    again = read_resolved(tmp_path)
+    assert plan(config, again) == cells
+    write_plan(tmp_path, plan(config, again), again)
+    assert read_resolved(tmp_path) == found

@@ -1,5 +1,7 @@
 import pytest
 
+from benchmark import owner
+from benchmark.owner import OwnerLostError
 from benchmark.store import cell_folder
 from benchmark.transfer import cell_files, check_name, put_cell
 
@@ -73,3 +75,19 @@ def test_no_link_leads_out_of_the_cells_folder(tmp_path):
     with pytest.raises(ValueError, match="is a link"):
         put_cell(folder, {"images/a-0.png": b"x"})
     assert not any(outside.iterdir())
+
+
+def test_files_that_come_late_do_not_replace_those_of_the_next_owner(tmp_path, monkeypatch):
+    """As when whoever waited for them was suspended, and another machine took the cell over."""
+    folder = cell_folder(tmp_path, KEY)
+    with folder.lock():
+        mine = owner._held.pop(str(folder.path))
+        # To another machine this process is known by its heartbeat alone.
+        monkeypatch.setattr("benchmark.processes.this_machine", lambda: "elsewhere")
+        waits = owner.Pace(beat=60, stale=0.0, poll=0.01)
+        with owner.hold(folder.path, pace=waits):
+            owner._held[str(folder.path)] = mine
+            (folder.path / "cell.json").write_text("theirs")
+            with pytest.raises(OwnerLostError):
+                put_cell(folder, {"cell.json": b"mine"})
+            assert (folder.path / "cell.json").read_text() == "theirs"

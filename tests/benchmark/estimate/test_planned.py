@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from benchmark.atomic import write_json
 from benchmark.bundle.archive import read_zip, zip_bytes
 from benchmark.bundle.check import check_bundle
 from benchmark.bundle.pack import pack
@@ -128,6 +129,23 @@ def a_changed_prediction_in_a_bundle_is_named(run, tmp_path):
     unsaid = signed({name: content for name, content in files.items() if name != FILE})
     (tmp_path / "gone.zip").write_bytes(zip_bytes(unsaid))
     assert check_bundle(tmp_path / "gone.zip").differences, "predictions were left out unnoticed"
+
+
+def test_a_prediction_whose_figures_have_changed_is_made_again(small, tmp_path, monkeypatch):
+    """Else the next one that is added would seal the changed figure."""
+    config = small(methods=[INVERSION])
+    cells = plan(config)
+    describe_run(config, tmp_path, cells, {})
+    run = Run.open(tmp_path)
+    write_json(run.folder(cells[0].key).path / "checkpoint.json", {})
+    monkeypatch.setattr(planned, "_answer", lambda cell: {"reason": None, "peak_live_bytes": 123})
+    console = Console(file=StringIO())
+    predict_trainings(run, console)
+    whole = (tmp_path / FILE).read_text()
+    (tmp_path / FILE).write_text(whole.replace("123", "923"))
+    assert read_trainings(tmp_path) == {}
+    predict_trainings(run, console)
+    assert (tmp_path / FILE).read_text() == whole
 
 
 @pytest.mark.slow
