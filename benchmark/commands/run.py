@@ -138,7 +138,8 @@ def run(
         print(f"{failed}; {outcome.again}", file=sys.stderr)
     if outcome.not_started:
         cells = "1 cell was" if outcome.not_started == 1 else f"{outcome.not_started} cells were"
-        why = outcome.no_room or f"after {max_failures} failures (--max-failures)"
+        failures = "1 failure" if max_failures == 1 else f"{max_failures} failures"
+        why = outcome.no_room or f"after {failures} (--max-failures)"
         print(f"{cells} not started: {why}; the same command goes on", file=sys.stderr)
     if outcome.full:
         why = f"{folder}: the disk is full, so tables and report are as they were before"

@@ -151,7 +151,7 @@ def test_after_enough_failures_nothing_more_is_started(faults, tmp_path: Path) -
     assert [found[n]["status"] for n in ("nan-loss", "memory", "none")] == [
         *("failed", "pending", "pending")
     ]
-    assert "2 cells were not started after 1 failures (--max-failures)" in err
+    assert "2 cells were not started: after 1 failure (--max-failures)" in err
 
 
 @pytest.mark.long
