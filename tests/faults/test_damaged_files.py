@@ -76,10 +76,15 @@ def test_damage_is_found_and_mended(
         else:
             file.write_bytes(content)
         checked = check_run(folder)
-        assert checked.findings, f"{kind}, {how}: nothing was found"
+        if (kind, how) == ("CELL/cell.json", "missing"):
+            assert checked.cells[trained.key] == "pending"  # as a cell that never came so far
+        else:
+            assert checked.findings, f"{kind}, {how}: nothing was found"
         repair(folder, checked)
         run(config, folder)
         assert lost(expected, outcome(folder)) == [], f"{kind}, {how}"
-        assert check_run(folder).whole
+        # What the cells ran on is written by those who ran them: nobody can say it afterwards.
+        left = {finding.file for finding in check_run(folder).findings}
+        assert left == ({kind} if kind == "environment.json" else set())
         survived += 1
     tell(f"{kind}: {survived} injected, {survived} survived, 0 lost")
