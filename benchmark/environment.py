@@ -46,10 +46,14 @@ VARIABLES = (
 """Environment variables that change time, memory or rounding; recorded where they are set."""
 
 OTHERS = "other_environments"
-"""Key of environment.json: the same facts of other machines that worked on the run."""
+"""Key of environment.json: the same facts of other machines that worked on the run, or of the same
+one with other software."""
+SOFTWARE = ("python", "packages", "git_commit", "threads_per_cell", "determinism")
 
 
-def environment(device: str, threads: int, workers: int) -> dict[str, Any]:
+def environment(
+    device: str, threads: int, workers: int, deterministic: bool = False
+) -> dict[str, Any]:
     """What a reader needs to judge or repeat the numbers; imports none of the packages.
 
     What only torch knows is added by a worker: `benchmark.torch_environment`.
@@ -70,28 +74,46 @@ def environment(device: str, threads: int, workers: int) -> dict[str, Any]:
         "determinism": {
             "noise": "one generator per image, on the CPU, seeded by subject, prompt and seed",
             "stages": "python, numpy and torch seeded at the start of every stage",
+            "kernels": "deterministic ones only" if deterministic else "as torch chooses",
         },
     }
 
 
 def machine(environment: Mapping[str, Any]) -> str:
-    """What costs depend on, as one word to compare."""
-    return digest([environment.get(name) for name in ("processor", "cores", "gpus", "device")], 16)
+    """What costs depend on, as one word to compare; of GPUs their names, for clocks come and go."""
+    names = [gpu.get("name") for gpu in environment.get("gpus") or []]
+    return digest(
+        [names, *(environment.get(name) for name in ("processor", "cores", "device"))], 16
+    )
 
 
 def joined(environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The first environment, with those of other machines under `OTHERS`, each machine once."""
+    """The first environment, with all others under `OTHERS`, each once.
+
+    Of two that are the same the earlier tells, and the later adds what only it knows, such as what
+    a worker found. One machine with other packages is another environment: cells that were done
+    before an update must not seem to come from after it.
+    """
     known: dict[str, dict[str, Any]] = {}
     for environment in environments:
         own = {name: value for name, value in environment.items() if name != OTHERS}
         for one in [own, *environment.get(OTHERS, [])]:
-            known.setdefault(machine(one), one)
+            name = _name(one)
+            known[name] = {**one, **known.get(name, {})}
     first, *others = [*known.values()] or [{}]
     return {**first, OTHERS: others} if others else first
 
 
+def _name(environment: Mapping[str, Any]) -> str:
+    """What results and costs may depend on, as one word to compare."""
+    variables = dict(environment.get("variables") or {})
+    variables.pop("CUDA_VISIBLE_DEVICES", None)  # differs from shard to shard of one machine
+    software = [environment.get(name) for name in SOFTWARE]
+    return digest([machine(environment), software, variables], 16)
+
+
 def record_environment(run: Path, new: Mapping[str, Any]) -> None:
-    """Writes the run's environment.json; what other machines were used before stays in it."""
+    """Writes the run's environment.json; what was used before stays in it."""
     path = run / "environment.json"
     run.mkdir(parents=True, exist_ok=True)
     with FileLock(run / ".environment.lock"):

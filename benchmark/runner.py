@@ -228,7 +228,8 @@ def work_on(
     execution = config.execution
     devices = executor.devices
     try:
-        record_environment(path, environment(devices[0], execution.threads, len(devices)))
+        asked = (devices[0], execution.threads, len(devices), execution.deterministic)
+        record_environment(path, environment(*asked))
     except OSError as error:
         if not is_full(error):
             raise

@@ -11,7 +11,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmark.atomic import read_json, write_json
-from benchmark.environment import VARIABLES, environment
+from benchmark.environment import OTHERS, VARIABLES, environment, machine, record_environment
 from benchmark.torch_environment import attention_backend, record_worker, torch_environment
 
 
@@ -82,3 +82,30 @@ def test_the_first_worker_writes_and_the_others_do_not(tmp_path: Path) -> None:
     write_json(tmp_path / "environment.json", {**first, "worker": {"device": "cuda:7"}})
     record_worker(tmp_path, "cpu")
     assert read_json(tmp_path / "environment.json")["worker"] == {"device": "cuda:7"}
+
+
+def test_what_earlier_cells_ran_with_stays_on_record(tmp_path: Path) -> None:
+    """Cells done before an update must not seem to come from after it."""
+    file = tmp_path / "environment.json"
+    card = {"name": "H100", "sm_clock_mhz": 345}
+    old = environment("cuda:0", 1, 1) | {"packages": {"torch": "2.1"}, "gpus": [card]}
+    record_environment(tmp_path, old)
+    write_json(file, {**read_json(file), "worker": {"cudnn": 1}})
+    # The same again, only the card's clock is another one: nothing new, and nothing lost.
+    same = old | {"gpus": [card | {"sm_clock_mhz": 1980}], "cells_at_a_time": 2}
+    record_environment(tmp_path, same)
+    kept = read_json(file)
+    assert OTHERS not in kept
+    assert kept["worker"] == {"cudnn": 1}
+    for changed in (
+        {"packages": {"torch": "2.2"}},
+        {"determinism": environment("cuda:0", 1, 1, deterministic=True)["determinism"]},
+        {"variables": {"NVIDIA_TF32_OVERRIDE": "0"}},
+    ):
+        record_environment(tmp_path, old | changed)
+        now = read_json(file)
+        assert {name: now[name] for name in changed} == changed
+        assert "worker" not in now  # the next worker says what holds for it
+        before = [one for one in now[OTHERS] if one.get("worker") == {"cudnn": 1}]
+        assert [one["packages"] for one in before] == [{"torch": "2.1"}]
+        assert {machine(one) for one in [now, *now[OTHERS]]} == {machine(old)}
