@@ -300,6 +300,7 @@ def make_probes(bench: Bench, pipe: DiffusionPipeline) -> Probed:
         _sampling(cell),
         cell.backbone_revision,
         compute.precision,
+        compute.device,
         lambda: backbone_of(cell).load(compute.device, compute.precision),
         lambda done, total: bench.circumstances.report("probe", done, total),
     )

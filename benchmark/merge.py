@@ -142,8 +142,11 @@ def _copy(key: str, run: Run, out: Path) -> bool:
         state = source.state()
         if target.done() or state == target.state():
             return False
+        if state["status"] == "failed" and (target.path / "checkpoint.json").is_file():
+            return False  # what `out` has begun is worth more than that others failed
         names = cell_files(source.path)
         before = {name: checksum(source.path / name) for name in names}
+        _refuse_damage(source, before)
         put_cell(target, {name: source.path / name for name in names})
         after = {name: checksum(target.path / name) for name in cell_files(target.path)}
         if before != after or target.state()["status"] != state["status"]:
@@ -152,6 +155,18 @@ def _copy(key: str, run: Run, out: Path) -> bool:
                 f"{source.path} changed while it was copied; the same command tries it again"
             )
     return True
+
+
+def _refuse_damage(source: CellFolder, found: Mapping[str, str]) -> None:
+    """UserError when a lasting file of a cell that is done is not as cell.json recorded it."""
+    recorded = read_record(source.path / "cell.json").get("artifacts") or {}
+    for name, sha in recorded.items():
+        if found.get(name) != sha:
+            run = source.path.parent.parent
+            raise UserError(
+                f"{source.path / name} is not as it was written; `tbbench check {run} --repair`, "
+                "run what is missing there, and merge again"
+            )
 
 
 def _copy_photos(runs: Sequence[Run], out: Path) -> None:

@@ -64,6 +64,8 @@ class PriorImages:
             "prompt": prompt,
             "sampling": asdict(self.sampling),
             "precision": self.precision,
+            # Another kind of device rounds otherwise; a cache may be shared by several.
+            "device": self.device.partition(":")[0],
             "batch": BATCH,
         }
 

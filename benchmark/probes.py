@@ -63,12 +63,15 @@ class Prober:
         sampling: Sampling,
         backbone: str,
         precision: str,
+        device: str,
         load: Callable[[], DiffusionPipeline],
         report: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         self.probes = probes
         self.sampling = sampling
-        self.identity = [backbone, precision, asdict(sampling), BATCH]
+        # Another kind of device rounds otherwise; a cache may be shared by several.
+        kind = device.partition(":")[0]
+        self.identity = [backbone, precision, kind, asdict(sampling), BATCH]
         self.load = load
         self.report = report
 

@@ -95,6 +95,27 @@ def test_a_damaged_cell_is_not_taken(made, tmp_path):
     assert (merged.copied, merged.done, merged.missing) == (0, 0, 4)
 
 
+def test_a_picture_that_is_not_as_it_was_written_is_not_taken(made, tmp_path):
+    source = made("a", 1.0, 2.0)
+    (picture,) = sorted(source.glob("cells/*/images/*.png"))[:1]
+    picture.write_bytes(b"pictuer")
+    with pytest.raises(UserError, match=r"in-the-jungle-0.png is not as it was .*--repair"):
+        merge([source], tmp_path / "out")
+
+
+def test_what_was_begun_is_not_replaced_by_a_failure(made, tmp_path):
+    begun, failed = made("begun", NEVER), made("failed", FAILED)
+    cell = Run.open(begun).planned[0]
+    folder = cell_folder(begun, cell.key)
+    folder.begin(cell)
+    write_json(folder.path / "checkpoint.json", {"files": {}})
+    assert merge([failed], begun).copied == 0
+    assert folder.state()["status"] == "pending"
+    (folder.path / "checkpoint.json").unlink()
+    assert merge([failed], begun).copied == 1
+    assert folder.state()["status"] == "failed"
+
+
 def test_a_file_that_changes_while_it_is_copied_is_told(made, tmp_path, monkeypatch):
     part = made("a", 1.0)
     out = tmp_path / "out"

@@ -34,6 +34,12 @@ def contents(tmp_path: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in tmp_path.rglob("*.png")}
 
 
+def test_pictures_of_another_kind_of_device_are_not_taken(tiny_backbone: Path) -> None:
+    made = prior(tiny_backbone, device="cuda:0")
+    assert made._identity("a dog") == prior(tiny_backbone, device="cuda:1")._identity("a dog")
+    assert made._identity("a dog") != prior(tiny_backbone)._identity("a dog")
+
+
 def test_they_are_made_once(tiny_backbone: Path, loads: list[str], tmp_path: Path) -> None:
     first = prior(tiny_backbone)
     images = first("a dog", 3)

@@ -96,7 +96,7 @@ def test_damage_to_the_untouched_side_is_mended(
 
     def prober() -> Prober:
         sampling = Sampling(2, 5.0, "ddim", 32)
-        return Prober(probes, sampling, backbone.revision, "fp32", load)
+        return Prober(probes, sampling, backbone.revision, "fp32", "cpu", load)
 
     def load() -> object:
         loads.append(1)
