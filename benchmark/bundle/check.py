@@ -36,6 +36,7 @@ from benchmark.claims.study import Study, study_of
 from benchmark.collect import collect
 from benchmark.errors import UserError
 from benchmark.estimate.planned import contradictions, read_trainings
+from benchmark.records import seal_holds
 from benchmark.store import Run
 
 ONLY_DIGEST = (
@@ -74,8 +75,8 @@ def check_bundle(path: Path, digest: str | None = None) -> Checked:
             study = study_of(run, run.config.name)
             claims = _claims(files)
             differences += plan_differences(run, files)
-            differences += _tables(files, run)
             differences += _predictions(run)
+            differences += _tables(files, run)
             differences += _pictures(files, study)
             differences += _derived(files, study, claims)
     except Exception as error:
@@ -146,6 +147,8 @@ def _predictions(run: Run) -> Iterator[str]:
     """Predictions against themselves; that each is its cells' own shows in the tables."""
     for name in sorted(read_record(run.path / PREDICTIONS).keys() - PREDICTED):
         yield f"{PREDICTIONS}: {name} does not belong there"
+    if seal_holds(run.path / PREDICTIONS) is False:
+        yield f"{PREDICTIONS}: its seal is another record's"
     for line in contradictions(read_trainings(run.path)):
         yield f"{PREDICTIONS}: {line}"
 

@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from benchmark.atomic import write_json
+from benchmark.atomic import SEAL, digest, write_json
 from benchmark.bundle.archive import read_zip, zip_bytes
 from benchmark.bundle.check import check_bundle
 from benchmark.bundle.pack import pack
@@ -118,13 +118,16 @@ def a_changed_prediction_in_a_bundle_is_named(run, tmp_path):
     for name in MEASURES:
         value = answer[name]
         answer[name] = value // 2
-        forged = signed(files | {FILE: json.dumps(record).encode()})
-        (tmp_path / "forged.zip").write_bytes(zip_bytes(forged))
-        lines = check_bundle(tmp_path / "forged.zip").differences
-        assert any(
-            line.startswith(f"{FILE}: ") and f"{name} is {value // 2}" in line for line in lines
-        )
-        assert any(line.startswith("costs.parquet: ") and f"train {name}" in line for line in lines)
+        sealed = {key: part for key, part in record.items() if key != SEAL}
+        sealed[SEAL] = digest(sealed)
+        for content, says in ((sealed, f"{name} is {value // 2}"), (record, "its seal is another")):
+            forged = signed(files | {FILE: json.dumps(content).encode()})
+            (tmp_path / "forged.zip").write_bytes(zip_bytes(forged))
+            lines = check_bundle(tmp_path / "forged.zip").differences
+            assert any(line.startswith(f"{FILE}: ") and says in line for line in lines)
+            costs = [line for line in lines if line.startswith("costs.parquet: ")]
+            assert costs
+            assert content is record or any(f"train {name}" in line for line in costs)
         answer[name] = value
     unsaid = signed({name: content for name, content in files.items() if name != FILE})
     (tmp_path / "gone.zip").write_bytes(zip_bytes(unsaid))
