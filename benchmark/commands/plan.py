@@ -8,27 +8,20 @@ from typing import Annotated
 
 import typer
 
+from benchmark.commands.run_options import Name, Out, Overrides, Protocol
+
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples:  tbbench plan quickstart  |  tbbench plan dreambench-sd15 --shards 16  |  "
-    "tbbench plan dreambench-sd15 --shards 16 --sbatch study.sh && sbatch study.sh"
+    epilog="Examples:  tbbench plan quickstart  |  tbbench plan ablation --shards 16  |  "
+    "tbbench plan ablation --shards 16 --sbatch study.sh && sbatch study.sh"
 )
 def plan(
-    name: Annotated[str, typer.Argument(help="A ready run's name or the path of a TOML file.")],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Override one key, such as training.steps=50."
-        ),
-    ] = None,
-    protocol: Annotated[
-        str | None, typer.Option(help="How pictures are made and scored: see `tbbench protocols`.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The run's folder. Default: runs/ and the run's name.")
-    ] = None,
+    name: Name,
+    set_: Overrides = None,
+    protocol: Protocol = None,
+    out: Out = None,
     shards: Annotated[int, typer.Option(min=1, max=999_999, help="Into how many parts.")] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Every cell, for machines.")] = False,
     sbatch: Annotated[

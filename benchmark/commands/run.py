@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.commands import FAILED, INTERRUPTED
+from benchmark.commands.run_options import Name, Out, Overrides, Protocol
 
 if TYPE_CHECKING:
     from benchmark.commands.report import Reporting
@@ -26,16 +27,9 @@ app = typer.Typer()
 )
 def run(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A ready run's name or the path of a TOML file.")],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Override one key, such as training.steps=50."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The run's folder. Default: runs/ and the run's name.")
-    ] = None,
+    name: Name,
+    set_: Overrides = None,
+    out: Out = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
     executor: Annotated[
@@ -45,9 +39,7 @@ def run(
         str | None,
         typer.Option(metavar="HOST:PORT", help="A running Ray cluster to join, or auto."),
     ] = None,
-    protocol: Annotated[
-        str | None, typer.Option(help="How pictures are made and scored: see `tbbench protocols`.")
-    ] = None,
+    protocol: Protocol = None,
     shard: Annotated[
         str | None,
         typer.Option(metavar="i/N", help="Work on part i of N alone: see `tbbench plan`."),

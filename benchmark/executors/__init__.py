@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -59,3 +59,19 @@ class Watcher(Protocol):
 
     def waiting(self, jobs: int) -> None:
         """Only cells are left on which another run works."""
+
+
+def next_job(
+    pending: list[Job], busy: Callable[[Job], bool], keep_going: Callable[[], bool]
+) -> Job | None:
+    """Takes the first job out of `pending` that is not busy; None while all are.
+
+    Once `keep_going` says no, nothing is pending any more.
+    """
+    if not keep_going():
+        pending.clear()
+        return None
+    job = next((job for job in pending if not busy(job)), None)
+    if job is not None:
+        pending.remove(job)
+    return job

@@ -23,7 +23,7 @@ from multiprocessing.process import BaseProcess
 from types import ModuleType
 
 from benchmark.errors import UserError
-from benchmark.executors import TIMED_OUT, Job, Watcher
+from benchmark.executors import TIMED_OUT, Job, Watcher, next_job
 from benchmark.executors.worker import work as do_job
 
 PRELOAD = "benchmark.executors.preload"
@@ -115,13 +115,9 @@ def run_jobs(
     try:
         while pending or active:
             while free and pending:
-                if not keep_going():
-                    pending.clear()
-                    break
-                job = next((job for job in pending if not busy(job)), None)
+                job = next_job(pending, busy, keep_going)
                 if job is None:
                     break
-                pending.remove(job)
                 watcher.started(job)
                 active.append(_start(context, job, free.pop(0), work))
             if not active:

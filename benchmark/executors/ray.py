@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmark.atomic import read_record
 from benchmark.errors import UserError
-from benchmark.executors import LOST, Job, Watcher
+from benchmark.executors import LOST, Job, Watcher, next_job
 from benchmark.executors.local import GRACE_SECONDS, POLL_SECONDS, PRELOAD, Work
 from benchmark.executors.ray_cluster import gpu_share, import_ray
 from benchmark.executors.ray_task import (
@@ -88,13 +88,9 @@ def run_jobs(
     try:
         while pending or tasks.active:
             while pending and len(tasks.active) < len(devices):
-                if not keep_going():
-                    pending.clear()
-                    break
-                job = next((job for job in pending if not busy(job)), None)
+                job = next_job(pending, busy, keep_going)
                 if job is None:
                     break
-                pending.remove(job)
                 watcher.started(job)
                 tasks.start(job)
             if not tasks.active:
