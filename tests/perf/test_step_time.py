@@ -1,5 +1,6 @@
 """Our loop against the plainest loop that does the same forward and backward passes."""
 
+import statistics
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from textboost.compute import Compute
 from textboost.conditioning import encode
 from textboost.loop import Batch, adamw, run, training
 
-STEPS, BATCH, ROUNDS = 8, 8, 7
+STEPS, BATCH, ROUNDS = 8, 8, 15
 PROMPTS = ["a photo of a <subject>"] * BATCH
 
 
@@ -71,10 +72,10 @@ def test_a_step_takes_no_longer_than_in_a_plain_loop():
         token = tokens.add_token(pipe, "<subject>", tokens.initial_rows(pipe, "dog", 1))
         rows = tokens.install(pipe, [token])[0].rows
         plain_loop(pipe, rows, latents)  # warm
-        ours, plain = [], []
+        ratios = []
         for _ in range(ROUNDS):  # in turn, so that what slows one slows the other
-            ours.append(seconds_of(lambda: our_loop(pipe, rows, latents)))
-            plain.append(seconds_of(lambda: plain_loop(pipe, rows, latents)))
+            ours = seconds_of(lambda: our_loop(pipe, rows, latents))
+            ratios.append(ours / seconds_of(lambda: plain_loop(pipe, rows, latents)))
         tokens.merge(pipe)
-    # The quickest of each: whatever else the machine does only ever adds.
-    assert min(ours) / min(plain) <= 1.05, (ours, plain)
+    # The middle one: a single quick or slow round of either decides nothing.
+    assert statistics.median(ratios) <= 1.05, ratios
