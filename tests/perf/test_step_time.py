@@ -13,7 +13,7 @@ from textboost.compute import Compute
 from textboost.conditioning import encode
 from textboost.loop import Batch, adamw, run, training
 
-STEPS, BATCH, ROUNDS = 8, 8, 15
+STEPS, BATCH, ROUNDS = 16, 8, 15
 PROMPTS = ["a photo of a <subject>"] * BATCH
 
 
