@@ -1,7 +1,7 @@
 """What a stage costs: wall time between synchronised edges, the peaks of memory, and energy.
 
-`Stage` is the clock; the devices behind it are in `benchmark.devices`. docs/measuring.md tells
-what every measure is and what it misses.
+`Stage` is the clock; the devices behind it are in `benchmark.devices`. What every measure is and
+what it misses: docs/reference/measuring.md.
 """
 
 from __future__ import annotations

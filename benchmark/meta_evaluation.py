@@ -1,11 +1,12 @@
 """Do the metrics rank as they should? Tried on the toy world, where the truth is known.
 
 `python -m benchmark.meta_evaluation` draws sets of pictures whose truth is known by construction,
-scores them with every metric, and writes the page `docs/meta-evaluation.md` to standard output.
-The sets: the right answer (`oracle`), the same subject in another prompt's scene, another subject
-in the right scene, the training photo (`copy`), what the untouched backbone makes of the class
-noun (`base`), the right answer as a collage, crop or grey copy (`augmented`), noise; and mixtures
-in which a quarter, half or three quarters of the oracle's pictures are replaced by one of these.
+scores them with every metric, and writes the page docs/explanation/meta-evaluation.md to standard
+output. The sets: the right answer (`oracle`), the same subject in another prompt's scene, another
+subject in the right scene, the training photo (`copy`), what the untouched backbone makes of the
+class noun (`base`), the right answer as a collage, crop or grey copy (`augmented`), noise; and
+mixtures in which a quarter, half or three quarters of the oracle's pictures are replaced by one of
+these.
 
 A metric is compared with the truth of what it claims to measure over all sets; a lower-is-better
 metric is turned round first. Spearman's rank correlation is given because it is what people look

@@ -36,7 +36,8 @@ def check(
 
     Exit code 0 when all of it is as it was written, 1 when anything is not, a line each. Cells
     that a live process works on are named and left out, so a running folder can be checked. Cells
-    from before checksums were recorded are called that, not whole. See docs/run-directory.md.
+    from before checksums were recorded are called that, not whole. See
+    docs/reference/run-directory.md.
     """
     from benchmark.integrity import check_run
     from benchmark.quarantine import repair as mend

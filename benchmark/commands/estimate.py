@@ -58,7 +58,7 @@ def estimate(
 
     Each method's own code runs on tensors without content. Parameters and bytes are exact, FLOPs
     analytic, memory is predicted: live tensor bytes, without the CUDA context, workspaces and
-    fragmentation. docs/estimate.md says how that is checked.
+    fragmentation. docs/how-to/estimate.md says how that is checked.
     """
     # diffusers warns that networks change their type, which they do not in a prediction.
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")

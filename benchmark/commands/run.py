@@ -33,7 +33,8 @@ def run(
     workers: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
     executor: Annotated[
-        str | None, typer.Option(help="local, this machine, or ray, a cluster: docs/cluster.md.")
+        str | None,
+        typer.Option(help="local, this machine, or ray, a cluster: docs/how-to/cluster.md."),
     ] = None,
     address: Annotated[
         str | None,
@@ -60,7 +61,10 @@ def run(
     ] = None,
     deterministic: Annotated[
         bool,
-        typer.Option("--deterministic", help="Deterministic kernels only: see docs/determinism.md"),
+        typer.Option(
+            "--deterministic",
+            help="Deterministic kernels only: see docs/explanation/determinism.md",
+        ),
     ] = False,
     verify_determinism: Annotated[
         int | None,

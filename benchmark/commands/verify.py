@@ -50,7 +50,7 @@ def verify(
     A bundle is checked first: checksums, then everything that follows from its raw rows is computed
     again. With a run, the verdicts are kept in its folder as verdicts.json. Exit code 1 when a
     claim is REFUTED or a bundle is not what it says, which then gets no verdict; see
-    docs/claims.md.
+    docs/reference/claims.md.
     """
     from rich.console import Console
 

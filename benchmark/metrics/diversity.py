@@ -7,7 +7,7 @@ value: it is left out, never 0.
 
 It cannot tell variety from error: pictures of which some are right and some copy the training photo
 differ more than right ones alone, and noise differs most. On the toy world it ranks mixtures with
-copies wrongly (docs/meta-evaluation.md).
+copies wrongly (docs/explanation/meta-evaluation.md).
 """
 
 from __future__ import annotations

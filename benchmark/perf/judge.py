@@ -4,7 +4,7 @@ Times are compared as logarithms of ratios. Of a block counts the median over it
 blocks the mean; the interval is a bootstrap over blocks at 95%, widened for few of them as in
 `benchmark.stats`. Pairs are not drawn again inside a block: how they scatter is already in how the
 blocks' medians do. A regression is only what has its whole interval past the threshold.
-docs/perf-gate.md has the error rates that follow.
+docs/how-to/perf-gate.md has the error rates that follow.
 """
 
 from __future__ import annotations

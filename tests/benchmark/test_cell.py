@@ -107,7 +107,8 @@ def test_every_stage_is_measured_and_the_steps_are_kept(small: Small, tmp_path: 
         assert costs[stage, "peak_children_rss_bytes"] >= 0
         assert costs[stage, "sampling_looks"] >= 2
         assert costs[stage, "sampling_seconds"] <= costs[stage, "wall_seconds"]
-    page = (Path(__file__).parents[2] / "docs" / "measuring.md").read_text(encoding="utf-8")
+    reference = Path(__file__).parents[2] / "docs" / "reference"
+    page = (reference / "measuring.md").read_text(encoding="utf-8")
     assert not [measure for _, measure in costs if f"`{measure}`" not in page]
     kept = folder.losses()
     assert len(kept["losses"]) == len(kept["step_seconds"]) == 2

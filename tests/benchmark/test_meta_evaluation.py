@@ -18,7 +18,7 @@ from benchmark.meta_evaluation import (
 from benchmark.meta_truths import CLAIMS, PURE, truths
 from benchmark.metrics import caveats, directions
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "explanation"
 
 
 def test_truths_of_mixtures_are_shares_of_their_parts():

@@ -22,7 +22,7 @@ from benchmark.protocols import as_published, get_protocol, protocol_names, show
 from reports.tables import headline, summary
 from tests.reports.made_up import SUBJECTS, cell, cell_scores
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "explanation"
 SMALL = """
 name = "p"
 title = "p"

@@ -1,6 +1,7 @@
 """kill -9 of a whole run, all of its processes, at random instants, and several runs at once.
 
-TBBENCH_KILLS=25 kills as often as docs/reliability.md tells; continuous integration takes fewer.
+TBBENCH_KILLS=25 kills as often as docs/explanation/reliability.md tells; continuous integration
+takes fewer.
 """
 
 import os

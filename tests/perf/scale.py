@@ -1,8 +1,9 @@
 """How the harness fares with ten thousand cells: `python -m tests.perf.scale [CELLS]`.
 
-Prints seconds, megabytes and the share of the harness, as docs/reliability.md holds them. Nothing
-is trained: a finished run is written as cells write it (without waiting for the disk), and workers
-sleep for as long as they are told to.
+Prints seconds, megabytes and the share of the harness: docs/explanation/reliability.md holds them.
+
+Nothing is trained: a finished run is written as cells write it (without waiting for the disk), and
+workers sleep for as long as they are told to.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The examples of docs/tables-and-figures.md do what it says of them."""
+"""The examples of docs/how-to/tables-and-figures.md do what it says of them."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,8 @@ from reports.choice import FAMILIES, PAPERS_NAMES
 from reports.cost_figures import COSTS
 from reports.naming import check_naming, load_naming
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "tables-and-figures.md").read_text("utf-8")
+HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "how-to"
+PAGE = (HOW_TO / "tables-and-figures.md").read_text("utf-8")
 
 
 def block(language):

@@ -185,7 +185,8 @@ def test_what_is_predicted_is_labelled_so_and_supports_no_measurement(tmp_path, 
 
 
 def test_the_examples_of_the_page_are_claims():
-    page = (Path(__file__).resolve().parents[3] / "docs" / "claims.md").read_text("utf-8")
+    docs = Path(__file__).resolve().parents[3] / "docs"
+    page = (docs / "reference" / "claims.md").read_text("utf-8")
     (example,) = re.findall(r"^```toml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     assert [claim.id for claim in parse_claims(example, "claims.md").claims] == [
         *("storage", "alignment"),
