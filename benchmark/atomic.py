@@ -110,9 +110,9 @@ def files_under(folder: Path) -> list[str]:
     return sorted(f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file())
 
 
-def checksum(path: Path) -> str:
+def checksum(path: Path | str) -> str:
     """SHA-256 of a file, hex."""
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

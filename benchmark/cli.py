@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +28,9 @@ from benchmark.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from benchmark.collect import States
+    from benchmark.store import Run
 
 app = typer.Typer(
     name="tbbench",
@@ -76,11 +78,11 @@ app.add_typer(bundle.app)
 app.add_typer(check.app)
 
 
-def _show(path: Path, console: Console, fresh: bool) -> None:
+def _show(run: Run, states: States, console: Console, fresh: bool) -> None:
     """Print the comparison table and the path of the page, written anew where `fresh`."""
     from reports.command import show
 
-    show(path, console, fresh)
+    show(run, states, console, fresh)
 
 
 def _write_report(request: report.Request, console: Console) -> None:

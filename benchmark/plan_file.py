@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.atomic import SEAL, digest, write_text
+from benchmark.atomic import SEAL, checksum, digest, write_text
 from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.records import read_versioned
@@ -41,12 +41,13 @@ TEXTS = tuple(
 _PLAIN_NAME = re.compile(r"[^/\\\0]{1,200}")
 
 
-def write_plan(run: Path, cells: Sequence[Cell], resolved: Mapping[str, Any]) -> None:
-    """plan.json of these cells, unless it holds them already."""
+def write_plan(run: Path, cells: Sequence[Cell], resolved: Mapping[str, Any]) -> str:
+    """plan.json of these cells, unless it holds them already. Gives the file's SHA-256."""
     text = plan_text(cells, resolved)
     file = run / FILE
     if not file.is_file() or file.read_bytes() != text.encode():
         write_text(file, text)
+    return _sha256(text)
 
 
 def plan_text(cells: Sequence[Cell], resolved: Mapping[str, Any]) -> str:
@@ -96,6 +97,14 @@ def is_planned(run: Path, cells: Sequence[Cell], resolved: Mapping[str, Any]) ->
     """Whether the folder's plan is of these cells; quick where the file is the very one."""
     with contextlib.suppress(OSError):
         if (run / FILE).read_bytes() == plan_text(cells, resolved).encode():
+            return True
+    return read_keys(run) == {cell.key for cell in cells}
+
+
+def still_planned(run: Path, cells: Sequence[Cell], written: str) -> bool:
+    """Whether the folder's plan is of these cells, `written` being what `write_plan` gave."""
+    with contextlib.suppress(OSError):
+        if checksum(run / FILE) == written:
             return True
     return read_keys(run) == {cell.key for cell in cells}
 

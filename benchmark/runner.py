@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from rich.console import Console
 
 from benchmark.atomic import checksum, write_text
 from benchmark.backbones import open_backbone
-from benchmark.collect import collect
+from benchmark.collect import States, collect, states
 from benchmark.config import RunConfig, toml_text
 from benchmark.disk import Room, check_space, known_checkpoints
 from benchmark.environment import PACKAGES, environment, package_version, record_environment
@@ -25,7 +26,13 @@ from benchmark.fates import Fates
 from benchmark.order import PriorOrder, leaders_first
 from benchmark.pictures import write_thumbnails
 from benchmark.plan import Cell, check_ready, plan
-from benchmark.plan_file import is_planned, read_keys, read_resolved, write_plan
+from benchmark.plan_file import (
+    is_planned,
+    read_keys,
+    read_resolved,
+    still_planned,
+    write_plan,
+)
 from benchmark.progress import RunProgress
 from benchmark.records import read_versioned, write_sealed
 from benchmark.shards import Shard
@@ -37,6 +44,8 @@ class Outcome:
     """What came of a run."""
 
     run: Run
+    states: States
+    """What each planned cell has come to, by its key: see `CellFolder.state`."""
     cells: int
     """How many the run, or its shard, has."""
     failures: Sequence[tuple[str, str]]
@@ -94,24 +103,22 @@ def run_benchmark(
     resolved = read_resolved(path)
     cells = plan(config, resolved)
     mine = shard.of(cells) if shard else cells
-    states = [cell_folder(path, cell.key).state() for cell in mine]
-    missing = [
-        cell for cell, state in zip(mine, states, strict=True) if to_be_tried(state, patience.retry)
-    ]
+    known = {cell.key: cell_folder(path, cell.key).state() for cell in mine}
+    missing = [cell for cell in mine if to_be_tried(known[cell.key], patience.retry)]
     check_ready(missing)
-    known = known_checkpoints(path, cells) if missing else {}
-    check_space(path, missing, known)
+    checkpoints = known_checkpoints(path, cells) if missing else {}
+    check_space(path, missing, checkpoints)
     executor = choose_executor(config.execution, idle=not missing)
-    room = Room(path, missing, known, len(executor.devices))
+    room = Room(path, missing, checkpoints, len(executor.devices))
     same = is_planned(path, cells, resolved)
     if replaced := set() if same else read_keys(path) - {cell.key for cell in cells}:
         left = "its finished cells stay on disk, out of the report"
         console.print(f"{path}: another plan of {len(replaced)} other cells; {left}")
-    changed = describe_run(config, path, cells, resolved)
+    changed, written = describe_run(config, path, cells, resolved)
     fates = Fates(patience.max_failures)
     if missing:
         part = f" of shard {shard}" if shard else ""
-        line = f"{config.title}: {len(mine)} cells{part}{_before(states, missing)}"
+        line = f"{config.title}: {len(mine)} cells{part}{_before(known.values(), missing)}"
         console.print(line, markup=False, highlight=False)
         try:
             with around(), closing(executor):
@@ -119,25 +126,26 @@ def run_benchmark(
         except KeyboardInterrupt:
             finished = sum(cell_folder(path, cell.key).done() for cell in mine)
             raise RunInterruptedError(finished, len(mine)) from None
-    if not is_planned(path, cells, resolved):
+    if not still_planned(path, cells, written):
         raise UserError(f"another run took over {path} meanwhile; give each run its own --out")
-    run = Run.open(path)
-    if missing:
-        states = [cell_folder(path, cell.key).state() for cell in mine]
+    run = Run.open(path, cells)
+    if missing or shard:
+        known = states(run)
     full = False
     try:
         predict_trainings(run, console)
         changed = collect(run) or changed
     except KeyboardInterrupt:
-        finished = sum(state["status"] == "done" for state in states)
+        finished = sum(known[cell.key]["status"] == "done" for cell in mine)
         raise RunInterruptedError(finished, len(mine)) from None
     except OSError as error:
         full = is_full(error)
         if not full:
             raise
-    failures, outside = _failures(mine, states, fates)
+    failures, outside = _failures(mine, known, fates)
     return Outcome(
         run=run,
+        states=known,
         cells=len(mine),
         failures=failures,
         changed=changed,
@@ -148,7 +156,7 @@ def run_benchmark(
     )
 
 
-def _before(states: Sequence[Mapping[str, Any]], missing: Sequence[Cell]) -> str:
+def _before(states: Collection[Mapping[str, Any]], missing: Sequence[Cell]) -> str:
     """What is not worked on, in words: `, 3 of them done before, 1 failed before`."""
     done = sum(state["status"] == "done" for state in states)
     failed = len(states) - done - len(missing)
@@ -157,13 +165,14 @@ def _before(states: Sequence[Mapping[str, Any]], missing: Sequence[Cell]) -> str
 
 
 def _failures(
-    cells: Sequence[Cell], states: Sequence[Mapping[str, Any]], fates: Fates
+    cells: Sequence[Cell], known: States, fates: Fates
 ) -> tuple[list[tuple[str, str]], int]:
     """(label, reason) of all failed cells, and how many of them failed from outside."""
     unsaid = {job.key: why for job, why in fates.failures}
     found: list[tuple[str, str]] = []
     outside = 0
-    for cell, state in zip(cells, states, strict=True):
+    for cell in cells:
+        state = known[cell.key]
         if state["status"] == "failed":
             found.append((cell.label, reason(state)))
             outside += is_transient(state["kind_of_failure"])
@@ -192,26 +201,32 @@ def check_folder(path: Path) -> None:
 
 def describe_run(
     config: RunConfig, path: Path, cells: Sequence[Cell], resolved: dict[str, Any]
-) -> bool:
-    """config.toml, plan.json, run.json and the photos' thumbnails; says whether they changed."""
+) -> tuple[bool, str]:
+    """config.toml, plan.json, run.json and the photos' thumbnails.
+
+    Says whether the first or the third changed, and gives the SHA-256 of the second. All of one
+    configuration: another run that starts in this moment waits, so that none is left between both.
+    """
     text = toml_text(config)
     config_file = path / "config.toml"
-    changed = not config_file.is_file() or config_file.read_bytes() != text.encode()
-    if changed:
-        write_text(config_file, text)
-    write_plan(path, cells, resolved)
-    about = {
-        "version": RUN_VERSION,
-        "title": config.title,
-        "config": checksum(config_file),
-        "backbone_note": open_backbone(config.backbone).note,
-        "versions": {name: package_version(name) for name in PACKAGES},
-    }
-    if read_versioned(path / "run.json", RUN_VERSION) != about:
-        write_sealed(path / "run.json", about)
-        changed = True
-    write_thumbnails(path, cells)
-    return changed
+    path.mkdir(parents=True, exist_ok=True)
+    with FileLock(path / ".describe.lock"):
+        changed = not config_file.is_file() or config_file.read_bytes() != text.encode()
+        if changed:
+            write_text(config_file, text)
+        written = write_plan(path, cells, resolved)
+        about = {
+            "version": RUN_VERSION,
+            "title": config.title,
+            "config": checksum(config_file),
+            "backbone_note": open_backbone(config.backbone).note,
+            "versions": {name: package_version(name) for name in PACKAGES},
+        }
+        if read_versioned(path / "run.json", RUN_VERSION) != about:
+            write_sealed(path / "run.json", about)
+            changed = True
+        write_thumbnails(path, cells)
+    return changed, written
 
 
 def work_on(

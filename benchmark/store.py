@@ -213,8 +213,12 @@ class CellFolder:
 
     def _outcome(self) -> dict[str, str]:
         """Checksums of what the tables are made from."""
-        files = [self.path / name for name in OUTCOME]
-        return {file.name: checksum(file) for file in files if file.is_file()}
+        # Read twice for each of ten thousand cells: a `Path` more per file would show.
+        found = {}
+        for name in OUTCOME:
+            with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                found[name] = checksum(f"{self.path}/{name}")
+        return found
 
 
 def _lasts(name: str) -> bool:
@@ -224,7 +228,7 @@ def _lasts(name: str) -> bool:
 
 def cell_folder(run: Path, key: str) -> CellFolder:
     """The folder of the cell with this key."""
-    return CellFolder(run / "cells" / key)
+    return CellFolder(run.joinpath("cells", key))
 
 
 @dataclass(frozen=True)
@@ -239,8 +243,11 @@ class Run:
     planned: tuple[Cell, ...]
 
     @staticmethod
-    def open(path: Path | str) -> Run:
-        """The run in the folder `path`; UserError when it holds none, or one of a newer version."""
+    def open(path: Path | str, planned: Sequence[Cell] | None = None) -> Run:
+        """The run in the folder `path`; UserError when it holds none, or one of a newer version.
+
+        planned: the cells of its plan.json, for a caller that knows them.
+        """
         folder = Path(path)
         try:
             text = (folder / "config.toml").read_text(encoding="utf-8")
@@ -251,13 +258,13 @@ class Run:
             ) from error
         except UnicodeDecodeError as error:
             raise UserError(f"{folder}/config.toml is not UTF-8; save it as UTF-8") from error
-        planned = read_cells(folder)
+        cells = read_cells(folder) if planned is None else tuple(planned)
         return Run(
             path=folder,
             config=parse_config(text, str(folder / "config.toml")),
             environment=read_record(folder / "environment.json"),
             about=read_versioned(folder / "run.json", RUN_VERSION),
-            planned=planned,
+            planned=cells,
         )
 
     def folder(self, cell_key: str) -> CellFolder:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 import reports
-from benchmark.collect import collect
+from benchmark.collect import States, collect
 from benchmark.commands.report import BlindStudy, Request
 from benchmark.errors import UserError
+from benchmark.store import Run
 from reports.naming import load_naming
 from reports.shortfalls import one_coloured, shortfalls
-from reports.study import Study, open_study
+from reports.study import Study, merge, open_study
 from reports.text import rich_comparison
 
 if TYPE_CHECKING:
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
 # without them.
 
 
-def show(path: Path, console: Console, fresh: bool) -> None:
-    """Prints a run's comparison table and the path of its page, written anew where `fresh`."""
-    study = open_study([path])
+def show(run: Run, states: States, console: Console, fresh: bool) -> None:
+    """Prints a run's comparison table and the path of its page, written anew where `fresh`.
+
+    states: of its planned cells.
+    """
+    study = merge([run], [states])
     page = study.report_folder / "index.html"
     if fresh or not page.is_file():
         page = reports.render(study)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.atomic import digest
-from benchmark.collect import frames, states, stored_frames
+from benchmark.collect import States, frames, states, stored_frames
 from benchmark.config import RunConfig
 from benchmark.errors import UserError
 from benchmark.plan import Cell
@@ -37,7 +37,7 @@ class Part:
     run: Run
     tables: dict[str, pd.DataFrame]
     """`results`, `costs` and `cells`, without cells that an earlier part has."""
-    states: dict[str, dict[str, Any]]
+    states: States
     """Of the same cells, by key."""
 
 
@@ -157,7 +157,7 @@ class Study:
         """Per planned cell: its identity, key, state, and `run`, the name of its run."""
         return [
             {"key": cell.key, **cell.to_json(), "protocol": cell.protocol, "run": part.name}
-            | part.states[cell.key]
+            | {**part.states[cell.key]}
             | {"preset": self._preset(cell.method, cell.preset, part)}
             for part in self.parts
             for cell in part.run.planned
@@ -220,13 +220,16 @@ def open_study(paths: Sequence[Path]) -> Study:
     return merge([Run.open(path) for path in paths])
 
 
-def merge(runs: Sequence[Run]) -> Study:
-    """The study of runs; UserError for runs that cannot be compared."""
+def merge(runs: Sequence[Run], known: Sequence[States] | None = None) -> Study:
+    """The study of runs; UserError for runs that cannot be compared.
+
+    known: the states of each run's planned cells, where they have been read already.
+    """
     check_comparable([(str(run.path), run.planned) for run in runs])
-    found = [states(run) for run in runs]
+    found: Sequence[States] = [states(run) for run in runs] if known is None else known
     holder: dict[str, int] = {}
-    for place, known in enumerate(found):
-        for key, state in known.items():
+    for place, of_run in enumerate(found):
+        for key, state in of_run.items():
             # The same key is the same cell; the first run that has it done is as good as any.
             if key not in holder or (
                 state["status"] == "done" and found[holder[key]][key]["status"] != "done"

@@ -14,6 +14,9 @@ from benchmark.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from benchmark.collect import States
+    from benchmark.store import Run
+
 FORMATS = ("csv", "latex", "markdown", "html", "json")
 QUESTIONS = ("fidelity", "alignment")
 
@@ -61,7 +64,7 @@ class Reporting:
     `cli.py` makes it the context's object.
     """
 
-    show: Callable[[Path, Console, bool], None]
+    show: Callable[[Run, States, Console, bool], None]
     """Prints a run's table and the page's path; True: writes the page anew first."""
     write: Callable[[Request, Console], None]
 

@@ -81,12 +81,14 @@ def run(
     """
     from rich.console import Console
 
+    from benchmark.collect import states
     from benchmark.config import load_config
     from benchmark.errors import UserError, shown
     from benchmark.failures import RETRIES
     from benchmark.live import live_page
     from benchmark.runner import Patience, RunInterruptedError, run_benchmark
     from benchmark.shards import parse_shard
+    from benchmark.store import Run
 
     reporting: Reporting = context.find_root().obj
     overrides = list(set_ or [])
@@ -114,12 +116,13 @@ def run(
         outcome = run_benchmark(config, folder, console, around, part, patience)
     except RunInterruptedError as stopped:
         if live:
-            reporting.show(folder, console, True)
+            run = Run.open(folder)
+            reporting.show(run, states(run), console, True)
         line = f"stopped with {stopped}; the same command goes on from there"
         console.print(line, highlight=False)
         raise typer.Exit(INTERRUPTED) from None
     if not outcome.full and (live or len(outcome.failures) < outcome.cells):
-        reporting.show(outcome.run.path, console, live or outcome.changed)
+        reporting.show(outcome.run, outcome.states, console, live or outcome.changed)
     differs = False
     if verify_determinism is not None:
         from benchmark.determinism import show, verify

@@ -102,6 +102,7 @@ def score(
     from benchmark.any_pictures.options import make_request
     from benchmark.any_pictures.problems import listing, serious
     from benchmark.any_pictures.result import score_found
+    from benchmark.collect import states
 
     request = make_request(
         sources or [],
@@ -137,7 +138,7 @@ def score(
             console.print("stopped; the same command goes on from there", highlight=False)
             raise typer.Exit(INTERRUPTED) from None
         reporting: Reporting = context.find_root().obj
-        reporting.show(outcome.run.path, console, outcome.changed)
+        reporting.show(outcome.run, states(outcome.run), console, outcome.changed)
         failures = [f"{label}: {reason}" for label, reason in outcome.failures]
     failures += [f"{name}: none of its pictures could be scored" for name in found.left_out]
     for failure in failures:

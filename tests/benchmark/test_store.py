@@ -159,9 +159,9 @@ def test_a_damaged_plan_is_one_line(run: Run, content: str) -> None:
 
 def test_a_run_is_described_anew_when_its_title_changes(run: Run, small: Small) -> None:
     config = small(subjects=["spotted_dog", "rain_boot"])
-    assert not describe_run(config, run.path, plan(config), {})
+    assert not describe_run(config, run.path, plan(config), {})[0]
     renamed = config.model_copy(update={"title": "Another"})
-    assert describe_run(renamed, run.path, plan(config), {})
+    assert describe_run(renamed, run.path, plan(config), {})[0]
     assert Run.open(run.path).about["title"] == "Another"
 
 
