@@ -134,8 +134,8 @@ def _results(done: list[tuple[Cell, CellFolder]]) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Joined before they become frames, and what a cell's rows share is added to all at once: a frame
-    # or a column per cell takes ten times as long, and hundreds of megabytes for ten thousand.
+    # Joined before they become frames, and what a cell's rows share is added to all at once: a
+    # frame or a column per cell takes ten times as long, and hundreds of megabytes in the end.
     joined = []
     for start in range(0, len(done), CELLS_AT_ONCE):
         some = done[start : start + CELLS_AT_ONCE]
