@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -48,6 +49,8 @@ VARIABLES = (
 OTHERS = "other_environments"
 """Key of environment.json: the same facts of other machines that worked on the run, or of the same
 one with other software."""
+WHOLE_RUN = ("threads_per_cell", "cells_at_a_time", "determinism")
+"""What is the same wherever a cell of the run is done."""
 SOFTWARE = ("python", "packages", "git_commit", "threads_per_cell", "determinism")
 
 
@@ -59,18 +62,10 @@ def environment(
     What only torch knows is added by a worker: `benchmark.torch_environment`.
     """
     return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "device": device,
+        **_hardware(device),
         "threads_per_cell": threads,
         "cells_at_a_time": workers,
-        "gpus": gpus(),
-        "packages": {name: package_version(name) for name in PACKAGES},
-        "git_commit": git_commit(),
-        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        **_software(),
         "determinism": {
             "noise": "one generator per image, on the CPU, seeded by subject, prompt and seed",
             "stages": "python, numpy and torch seeded at the start of every stage",
@@ -79,12 +74,110 @@ def environment(
     }
 
 
+def _hardware(device: str) -> dict[str, Any]:
+    return {
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "device": device,
+        "gpus": gpus(),
+    }
+
+
+def _software() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "packages": {name: package_version(name) for name in PACKAGES},
+        "git_commit": git_commit(),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+def lacks_worker(known: Mapping[str, Any], device: str) -> bool:
+    """Whether environment.json, its content being `known`, has yet to be told what a worker on this
+    machine found. False where there is no such file."""
+    if not known:
+        return False
+    place = _place(known, _hardware(device))
+    return place is None or "worker" not in entries(known)[place]
+
+
+def worked_here(known: Mapping[str, Any], device: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry for this machine, where a run that was started elsewhere has a cell done.
+
+    found: of `benchmark.torch_environment`.
+    """
+    whole = {name: known[name] for name in WHOLE_RUN if name in known}
+    return {**_hardware(device), **_software(), **whole, "worker": dict(found)}
+
+
+def keep_worker(run: Path, entry: Mapping[str, Any]) -> None:
+    """Adds an entry of `worked_here` to the run's environment.json.
+
+    Of a machine that is there already only what its worker found is added, if that is not there. On
+    a full disk the next worker is left to do it.
+    """
+    path = run / "environment.json"
+    with contextlib.suppress(OSError), FileLock(run / ".environment.lock"):
+        known = read_record(path)
+        if not known:
+            return
+        every = entries(known)
+        place = _place(known, entry)
+        if place is None:
+            every.append({**entry})
+        elif "worker" in every[place]:
+            return
+        else:
+            every[place]["worker"] = entry["worker"]
+        first, *others = every
+        write_sealed(path, {**first, OTHERS: others} if others else first)
+
+
+def entries(known: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The entry of every environment in the content of environment.json, the latest first."""
+    own = {name: value for name, value in known.items() if name != OTHERS}
+    return [own, *({**other} for other in known.get(OTHERS, []))]
+
+
+def _place(known: Mapping[str, Any], entry: Mapping[str, Any]) -> int | None:
+    """Which of the entries is of that machine; of several the latest, which comes first."""
+    wanted = machine(entry)
+    return next((n for n, one in enumerate(entries(known)) if machine(one) == wanted), None)
+
+
 def machine(environment: Mapping[str, Any]) -> str:
     """What costs depend on, as one word to compare; of GPUs their names, for clocks come and go."""
     names = [gpu.get("name") for gpu in environment.get("gpus") or []]
-    return digest(
-        [names, *(environment.get(name) for name in ("processor", "cores", "device"))], 16
-    )
+    kind = str(environment.get("device")).partition(":")[0]
+    return digest([names, environment.get("processor"), environment.get("cores"), kind], 16)
+
+
+def in_words(environment: Mapping[str, Any]) -> str:
+    """The machine for people, `cuda, NVIDIA A100, AMD EPYC 7763, 64 cores`; `unknown` without."""
+    kind = str(environment.get("device") or "").partition(":")[0]
+    names = dict.fromkeys(str(gpu.get("name")) for gpu in environment.get("gpus") or [])
+    cores = environment.get("cores")
+    words = [kind, *names, environment.get("processor"), f"{cores} cores" if cores else None]
+    return ", ".join(str(word) for word in words if word) or "unknown"
+
+
+def machines(environment: Mapping[str, Any]) -> list[str]:
+    """The unlike machines that cells of a run were done on, each `in_words`.
+
+    environment: content of environment.json. A machine that only started the run is none of them.
+    With different cards in one machine each is one of its own, for any cell may have had any.
+    """
+    every = [environment, *environment.get(OTHERS, [])] if environment else []
+    worked = [one for one in every if "worker" in one] or every
+    found: dict[str, str] = {}
+    for one in worked:
+        cards = {gpu.get("name"): gpu for gpu in one.get("gpus") or []}
+        apart = len(cards) > 1 and (one.get("cells_at_a_time") or 1) > 1
+        for kind in [{**one, "gpus": [gpu]} for gpu in cards.values()] if apart else [one]:
+            found.setdefault(machine(kind), in_words(kind))
+    return [*found.values()]
 
 
 def joined(environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -96,8 +189,7 @@ def joined(environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """
     known: dict[str, dict[str, Any]] = {}
     for environment in environments:
-        own = {name: value for name, value in environment.items() if name != OTHERS}
-        for one in [own, *environment.get(OTHERS, [])]:
+        for one in entries(environment):
             name = _name(one)
             known[name] = {**one, **known.get(name, {})}
     first, *others = [*known.values()] or [{}]

@@ -11,7 +11,7 @@ from typing import Any
 from benchmark.atomic import checksum, copy_file, read_record
 from benchmark.collect import collect
 from benchmark.config import RunConfig
-from benchmark.environment import OTHERS, joined, machine
+from benchmark.environment import joined, machines
 from benchmark.errors import UserError
 from benchmark.estimate.planned import FILE as PREDICTIONS
 from benchmark.estimate.planned import read_trainings
@@ -192,4 +192,4 @@ def _describe(runs: Sequence[Run], out: Path) -> int:
         content = {**about, "trainings": {id: trainings[id] for id in sorted(trainings)}}
         if read_record(out / PREDICTIONS) != content:
             write_sealed(out / PREDICTIONS, content)
-    return len({machine(one) for one in [together, *together.get(OTHERS, [])]})
+    return len(machines(together))

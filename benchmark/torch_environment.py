@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from benchmark.atomic import read_record
-from benchmark.records import write_sealed
+from benchmark.environment import keep_worker, lacks_worker, worked_here
 from textboost.compute import PRECISIONS
 
 HEADS, TOKENS, HEAD_SIZE = 8, 64, 40
@@ -34,27 +31,15 @@ def be_deterministic() -> None:
 
 
 def record_worker(run: Path, device: str) -> None:
-    """Adds `worker` to the run's environment.json, unless it is there or there is no such file.
+    """Adds `worker` to this machine's entry in the run's environment.json, unless it is there.
 
-    Called when a worker is done with its cell: asking wakes libraries up, and a cell whose
-    libraries were awake would be measured as quicker than the others. On a full disk the next
-    worker is left to do it.
+    Such as a node of a cluster, which gets an entry of its own. Nothing without such a file. Called
+    when a worker is done with its cell: asking wakes libraries up, and a cell whose libraries were
+    awake would be measured as quicker than the others.
     """
-    if _lacks_worker(read_record(run / "environment.json")):
-        keep_worker(run, torch_environment(device))
-
-
-def keep_worker(run: Path, facts: Mapping[str, Any] | None) -> None:
-    """Adds `facts`, of `torch_environment`, where `record_worker` would; None adds nothing."""
-    path = run / "environment.json"
-    with contextlib.suppress(OSError), FileLock(run / ".environment.lock"):
-        known = read_record(path)
-        if facts and _lacks_worker(known):
-            write_sealed(path, {**known, "worker": facts})
-
-
-def _lacks_worker(environment: Mapping[str, Any]) -> bool:
-    return bool(environment) and "worker" not in environment
+    known = read_record(run / "environment.json")
+    if lacks_worker(known, device):
+        keep_worker(run, worked_here(known, device, torch_environment(device)))
 
 
 def torch_environment(device: str) -> dict[str, Any]:

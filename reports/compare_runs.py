@@ -10,6 +10,7 @@ import pandas as pd
 from rich.console import Console
 
 from benchmark.atomic import write_text
+from benchmark.environment import machines
 from benchmark.errors import UserError
 from reports.changes import cost_changes, score_changes, setting_changes
 from reports.changes_text import (
@@ -107,8 +108,8 @@ def compare_with(study: Study, base: Path) -> Changes:
     for column in headline(summary(study.results())):
         judged |= belongs(scores, column)
     notes = [
-        f"{part.name} and {base} were measured on other machines ({_told(part)}; {_told(before)}): "
-        "their seconds and memory are not compared."
+        f"{part.name} and {base} were not measured on one and the same machine "
+        f"({_told(part)}; {_told(before)}): their seconds and memory are not compared."
         for part in parts
         if not _same_machine(part, before)
     ]
@@ -131,8 +132,11 @@ def _cells(part: Part) -> list[dict[str, Any]]:
 
 
 def _same_machine(part: Part, before: Part) -> bool:
-    return machine(part.run.environment) == machine(before.run.environment)
+    alike = machine(part.run.environment) == machine(before.run.environment)
+    return alike and not part.mixed and not before.mixed
 
 
 def _told(part: Part) -> str:
+    if part.mixed:
+        return " and ".join(machines(part.run.environment))
     return in_words(machine(part.run.environment))

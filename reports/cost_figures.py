@@ -60,15 +60,16 @@ COSTS = {
 """Name on the command line -> figure."""
 
 
-MACHINES = (
-    "The runs come from different machines: seconds and memory of methods from different runs must "
-    "not be compared."
-)
+MACHINES = "Costs come from different machines: seconds and memory must not be compared."
+SEVERAL = "several"
+"""In the column `machine`: the cells of this row's run were done on unlike machines."""
 
 
 def of_several_machines(costs: pd.DataFrame) -> bool:
     """Whether costs come from more than one machine, as `reports.study.Study.costs` marks them."""
-    return "machine" in costs and costs["machine"].nunique() > 1
+    if "machine" not in costs:
+        return False
+    return costs["machine"].nunique() > 1 or bool(costs["machine"].eq(SEVERAL).any())
 
 
 def cost_head(costs: pd.DataFrame, figure: CostFigure) -> Head:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 from benchmark.atomic import digest
 from benchmark.collect import States, frames, states, stored_frames
 from benchmark.config import RunConfig
+from benchmark.environment import machines
 from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.store import Run
 from reports.comparable import check_comparable
+from reports.cost_figures import SEVERAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +40,12 @@ class Part:
     tables: dict[str, pd.DataFrame]
     """`results`, `costs` and `cells`, without cells that an earlier part has."""
     states: States
+
+    @property
+    def mixed(self) -> bool:
+        """Whether unlike machines took part, so that its cells' costs do not compare."""
+        return len(self.tables["costs"]) > 0 and len(machines(self.run.environment)) > 1
+
     """Of the same cells, by key."""
 
 
@@ -80,6 +88,13 @@ class Study:
                 f"These runs were measured on different machines ({told}): their seconds and their "
                 "memory must not be compared."
             )
+        for part in self.parts:
+            if part.mixed:
+                found.append(
+                    f"Cells of {part.name} were done on different machines "
+                    f"({'; '.join(machines(part.run.environment))}): seconds and memory of its "
+                    "methods must not be compared."
+                )
         for method, preset in sorted(self.apart):
             found.append(
                 f"{method} ({preset}) differs between these runs in its settings, its code or the "
@@ -138,14 +153,17 @@ class Study:
     def costs(self) -> pd.DataFrame:
         """One row per cell x stage x measure, of all runs.
 
-        With the column `machine`, a name for each, where the runs come from different ones.
+        With the column `machine`, a name for each, where the runs or the cells of one come from
+        different ones; `SEVERAL` for all rows of a run whose cells do.
         """
         import numpy as np
 
         merged = self._merged("costs")
-        if len(self.machines) < 2:
+        mixed = [part.name for part in self.parts if part.mixed]
+        if len(self.machines) < 2 and not mixed:
             return merged
         of_run = {name: names[0] for names in self.machines.values() for name in names}
+        of_run |= dict.fromkeys(mixed, SEVERAL)
         rows = [of_run[part.name] for part in self.parts for _ in part.tables["costs"].index]
         return merged.assign(machine=np.array(rows))
 

@@ -16,6 +16,7 @@ from benchmark.claims.measures import Measure
 from benchmark.claims.metric_names import MetricName
 from benchmark.claims.study import Study
 from benchmark.claims.verdict import Finding, Kind
+from benchmark.environment import machines
 from benchmark.errors import UserError
 from benchmark.protocols import as_published, get_protocol, protocol_names
 from benchmark.stats import compare, summarise
@@ -173,6 +174,9 @@ def _scores(name: MetricName, study: Study) -> tuple[pd.DataFrame, str]:
 
 def _costs(measure: Measure, study: Study) -> tuple[pd.DataFrame, str]:
     """The rows of one measure; never predicted ones in the place of measured ones."""
+    unlike = machines(study.environment)
+    if measure.kind == "measured" and len(unlike) > 1:
+        raise NotMeasuredError(f"its cells were done on different machines: {'; '.join(unlike)}")
     costs = study.costs
     rows = costs[
         (costs["measure"] == measure.column)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.atomic import read_record
+from benchmark.environment import OTHERS, entries, keep_worker
 from benchmark.errors import UserError
 from benchmark.executors import LOST, Job, Watcher, next_job
 from benchmark.executors.local import GRACE_SECONDS, POLL_SECONDS, PRELOAD, Work
@@ -35,7 +36,6 @@ from benchmark.executors.ray_task import (
 )
 from benchmark.executors.worker import work as do_job
 from benchmark.store import cell_folder
-from benchmark.torch_environment import keep_worker
 from benchmark.transfer import put_cell
 
 RETRIES = 3
@@ -187,7 +187,9 @@ class _Tasks:
                 try:
                     contents = {name: file.data for name, file in answer.files.items()}
                     put_cell(cell_folder(Path(active.job.run), active.job.key), contents)
-                    keep_worker(Path(active.job.run), answer.environment.get("worker"))
+                    for entry in entries(answer.environment):
+                        if "worker" in entry:
+                            keep_worker(Path(active.job.run), entry)
                 except (OSError, ValueError) as error:
                     return _broken(active.job, error)
             return answer.exit_code
@@ -198,6 +200,7 @@ class _Tasks:
         owned.enter_context(folder.lock())
         environment = read_record(Path(job.run) / "environment.json")
         environment.pop("worker", None)
+        environment.pop(OTHERS, None)
         self.start(job, files=read_files(folder.path), environment=environment)
         next(a for a in self.active.values() if a.job is job).owned = owned
 

@@ -11,7 +11,15 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmark.atomic import read_json, write_json
-from benchmark.environment import OTHERS, VARIABLES, environment, machine, record_environment
+from benchmark.environment import (
+    OTHERS,
+    VARIABLES,
+    environment,
+    in_words,
+    machine,
+    machines,
+    record_environment,
+)
 from benchmark.torch_environment import attention_backend, record_worker, torch_environment
 
 
@@ -74,14 +82,42 @@ def test_switches_are_read_and_not_assumed() -> None:
 def test_the_first_worker_writes_and_the_others_do_not(tmp_path: Path) -> None:
     record_worker(tmp_path, "cpu")
     assert not (tmp_path / "environment.json").exists()  # no run, nothing to add to
-    write_json(tmp_path / "environment.json", {"cores": 2})
+    write_json(tmp_path / "environment.json", environment("cpu", 3, 1))
     record_worker(tmp_path, "cpu")
     first = read_json(tmp_path / "environment.json")
-    assert first["cores"] == 2
+    assert first["threads_per_cell"] == 3
+    assert OTHERS not in first
     assert first["worker"]["threads"] == torch.get_num_threads()
     write_json(tmp_path / "environment.json", {**first, "worker": {"device": "cuda:7"}})
     record_worker(tmp_path, "cpu")
     assert read_json(tmp_path / "environment.json")["worker"] == {"device": "cuda:7"}
+
+
+def test_a_worker_on_another_machine_puts_that_machine_on_record(tmp_path: Path) -> None:
+    """Such as a node of a cluster: what it measured must not seem to be of where the run began."""
+    began = environment("cuda", 1, 2, deterministic=True) | {"processor": "of the head"}
+    write_json(tmp_path / "environment.json", began)
+    assert machines(began) == [in_words(began)]
+    record_worker(tmp_path, "cpu")
+    record_worker(tmp_path, "cpu")
+    known = read_json(tmp_path / "environment.json")
+    assert {name: known[name] for name in began} == began
+    (node,) = known[OTHERS]
+    assert node["processor"] == environment("cpu", 1, 1)["processor"]
+    assert (node["threads_per_cell"], node["determinism"]) == (1, began["determinism"])
+    assert node["worker"]["threads"] == torch.get_num_threads()
+    # No cell was done where the run began, so that all costs come from one machine still.
+    assert machines(known) == [in_words(node)]
+    assert machines({**known, "worker": {}}) == [in_words(began), in_words(node)]
+
+
+def test_cards_of_different_kinds_in_one_machine_are_machines_apart() -> None:
+    cards = [{"name": "A100"}, {"name": "H100"}]
+    two = environment("cuda:0", 1, 2) | {"gpus": cards, "processor": "cpu", "cores": 8}
+    assert machines(two) == ["cuda, A100, cpu, 8 cores", "cuda, H100, cpu, 8 cores"]
+    assert len(machines(two | {"cells_at_a_time": 1})) == 1
+    assert len(machines(two | {"gpus": cards[:1] * 2})) == 1
+    assert machines({}) == []
 
 
 def test_what_earlier_cells_ran_with_stays_on_record(tmp_path: Path) -> None:

@@ -37,13 +37,16 @@ def folder(tiny_backbone: Path, tmp_path: Path) -> Path:
     return write(tmp_path / "harmed", harmed_config(tiny_backbone))
 
 
+@pytest.mark.parametrize("executor", ["local", "ray"])
 def test_killed_at_random_instants_it_ends_as_if_it_had_not_been(
-    folder: Path, expected: Outcome, tell: Tell
+    folder: Path, expected: Outcome, executor: str, tell: Tell
 ) -> None:
-    made = kill_at_random(folder, KILLS, seed=7)
+    if executor == "ray":
+        pytest.importorskip("ray", reason="needs the extra `ray`")
+    made = kill_at_random(folder, KILLS, seed=7, arguments=["--executor", executor])
     gone = lost(expected, outcome(run_of(folder)))
     survived = made.injected if not gone else 0
-    tell(f"kill -9, local: {made.injected} injected, {survived} survived, {len(gone)} lost")
+    tell(f"kill -9, {executor}: {made.injected} injected, {survived} survived, {len(gone)} lost")
     assert gone == []
     assert made.repeated == 0
     assert made.injected > 0

@@ -224,6 +224,27 @@ def test_costs_of_different_machines_are_marked_and_not_drawn_against_each_other
     assert pareto_points(table, alike.costs(), column)["cost"].nunique() == 3
 
 
+def test_costs_of_one_run_on_unlike_machines_are_marked_and_not_drawn_either(tmp_path):
+    """As on a cluster whose nodes differ, or after a merge of what two machines did."""
+    run = made(tmp_path / "a", cell("textboost", "dog_a"), cell("dreambooth", "dog_a"))
+    own = {"processor": "one", "worker": {}}
+    other = {"processor": "another", "worker": {}}
+    file = tmp_path / "a" / "environment.json"
+    file.write_text(json.dumps(own | {"other_environments": [other]}))
+    study = merge([Run.open(run.path)])
+    (said,) = study.warnings
+    assert "Cells of a were done on different machines (one; another)" in said
+    assert MACHINES in costs_in_cells(study.costs()).notes
+    table = summary(study.results())
+    points = pareto_points(table, study.costs(), headline(table)[0])
+    assert set(points["cost"]) == {"checkpoint"}
+    # The same machine with other software is one machine.
+    file.write_text(json.dumps(own | {"other_environments": [own | {"packages": {}}]}))
+    alike = merge([Run.open(run.path)])
+    assert alike.warnings == []
+    assert "machine" not in alike.costs()
+
+
 def test_a_configuration_in_another_encoding_is_one_line(tmp_path):
     run = made(tmp_path / "a", cell("textboost", "dog_a"))
     text = (run.path / "config.toml").read_text()

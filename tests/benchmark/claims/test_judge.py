@@ -357,6 +357,16 @@ def test_memory_of_a_gpu_is_judged_where_there_was_one():
     assert "GPU: A Card" in found.evidence
 
 
+def test_times_of_cells_on_unlike_machines_judge_nothing():
+    one_, other = ({"device": "cuda", "gpus": [{"name": name}], "worker": {}} for name in "AB")
+    there = study(costs=TIMES, environment=one_ | {"other_environments": [other]})
+    found = one(SECONDS, there)
+    assert found.verdict == "NOT MEASURED"
+    assert "its cells were done on different machines: cuda, A; cuda, B" in found.evidence
+    alike = study(costs=TIMES, environment=one_ | {"other_environments": [one_]})
+    assert one(SECONDS, alike).verdict == "SUPPORTED"
+
+
 def test_random_weights_cost_what_true_ones_do_and_say_so():
     there = study(costs=TIMES, backbone="blank-sd15")
     found = one(SECONDS, there, backbone="sd15")
