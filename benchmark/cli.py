@@ -21,6 +21,7 @@ from benchmark.commands import (
     plan,
     report,
     run,
+    schema,
     score,
     verify,
 )
@@ -68,6 +69,7 @@ app.add_typer(merge.app)
 app.add_typer(report.app)
 app.add_typer(score.app)
 app.add_typer(listing.app)
+app.add_typer(schema.app)
 app.add_typer(doctor.app)
 app.add_typer(estimate.app)
 app.add_typer(data.app, name="data")

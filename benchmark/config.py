@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +15,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     ValidationError,
+    WithJsonSchema,
 )
+from pydantic_core import core_schema
 
 from benchmark.errors import UserError, shown
 from benchmark.protocols import apply_protocol, choose_protocol
@@ -56,13 +61,27 @@ def _without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-def _known(kind: str, names: Sequence[str]) -> AfterValidator:
-    def check(value: str) -> str:
-        if value not in names:
-            raise ValueError(unknown(kind, value, list(names)))
-        return value
+@dataclass(frozen=True)
+class _Known:
+    """One of `names`, in validation and in the JSON Schema alike."""
 
-    return AfterValidator(check)
+    kind: str
+    names: Sequence[str]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "enum": list(self.names)}
+
+    def _check(self, value: str) -> str:
+        if value not in self.names:
+            raise ValueError(unknown(self.kind, value, list(self.names)))
+        return value
 
 
 Count = Annotated[int, Field(gt=0)]
@@ -75,6 +94,9 @@ NamesOrAll = Annotated[
     AfterValidator(_without_repeats),
     BeforeValidator(_all_is_empty),
     PlainSerializer(lambda names: list(names) or "all", return_type=Any),
+    WithJsonSchema(
+        {"anyOf": [{"const": "all"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    ),
 ]
 Seeds = Annotated[
     tuple[Annotated[int, Field(ge=0)], ...],
@@ -84,17 +106,25 @@ Seeds = Annotated[
 
 
 class Part(BaseModel):
-    """A table of the configuration: frozen, strictly typed, no key it does not know."""
+    """A table of the configuration: frozen, strictly typed, no key it does not know.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    The text below a field describes it in the JSON Schema and in a configuration that is written.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
 
 
 class MethodEntry(Part):
     """One method of the run: a preset, with single fields of it replaced by `settings`."""
 
     name: str
+    """Name of the method, as `tbbench methods` lists it, or a plug-in's."""
     preset: str = "paper"
+    """Name of one of the method's sets of hyperparameters; `paper` is as published."""
     settings: dict[str, Any] = {}
+    """Hyperparameters that replace the preset's, by name: `steps = 50`."""
 
 
 class Training(Part):
@@ -102,12 +132,13 @@ class Training(Part):
 
     steps: Count | None = None
     """Optimizer steps of every trained method whose own `settings` name none, over its preset."""
-    precision: Annotated[str, _known("precision", PRECISIONS)] = "fp32"
+    precision: Annotated[str, _Known("precision", PRECISIONS)] = "fp32"
+    """Number format of the networks' arithmetic. What is trained stays fp32."""
     resolution: Count | None = None
-    """Side of the square pictures in pixels. None: what the backbone was made for."""
-    attention: Annotated[str, _known("attention", ATTENTION)] = "sdpa"
+    """Side of the square pictures in pixels. Left out: what the backbone was made for."""
+    attention: Annotated[str, _Known("attention", ATTENTION)] = "sdpa"
     """`sdpa` is the fastest kernel that torch finds, `math` the plain one."""
-    optimizer: Annotated[str, _known("optimizer", OPTIMIZERS)] = "fused"
+    optimizer: Annotated[str, _Known("optimizer", OPTIMIZERS)] = "fused"
     """The variant of AdamW; `8bit` needs bitsandbytes."""
     gradient_checkpointing: bool = False
     """Compute the UNet's activations twice instead of keeping them."""
@@ -119,43 +150,56 @@ class Prior(Part):
     """How prior images are sampled, for all methods that use them; as published."""
 
     steps: Count = 50
+    """Denoising steps per picture."""
     guidance_scale: Guidance = 7.5
-    sampler: Annotated[str, _known("sampler", SAMPLERS)] = "default"
+    """Weight of classifier-free guidance; 1 is none."""
+    sampler: Annotated[str, _Known("sampler", SAMPLERS)] = "default"
+    """Scheduler of the denoising; `default` is the one that the backbone ships with."""
 
 
 class Generation(Part):
     """How pictures are sampled, for all methods alike."""
 
     seeds: Seeds = (0, 1, 2, 3)
+    """One picture of every prompt is made with each seed."""
     steps: Count = 25
+    """Denoising steps per picture."""
     guidance_scale: Guidance = 7.5
-    sampler: Annotated[str, _known("sampler", SAMPLERS)] = "dpm++"
+    """Weight of classifier-free guidance; 1 is none."""
+    sampler: Annotated[str, _Known("sampler", SAMPLERS)] = "dpm++"
+    """Scheduler of the denoising; `dpm++` is DPM-Solver++, `ddim-eta1` DDIM with fresh noise."""
     batch_size: Count = 8
+    """Pictures at a time. It changes memory and time, never a picture."""
 
 
 class Scoring(Part):
     """What the pictures are scored with."""
 
     metrics: Names = ("fidelity", "alignment", "diversity", "vendi")
+    """Names of metrics, built in or a plug-in's."""
     image_encoders: Names = ("efficientnet-lite0", "toy-clip")
+    """Networks that see pictures and photos; what compares these is computed with each."""
     text_encoders: Names = ("toy-clip",)
+    """Networks that compare pictures with their prompts."""
     batch_size: Count = 32
+    """Pictures at a time."""
 
 
 class Execution(Part):
     """How the work is spread. Nothing here changes a result."""
 
-    executor: Annotated[str, _known("executor", EXECUTORS)] = "local"
+    executor: Annotated[str, _Known("executor", EXECUTORS)] = "local"
     """`local` is this machine, `ray` a Ray cluster."""
     address: str | None = None
-    """Of a running Ray cluster, "auto" or "host:port". None: one of this machine is started."""
+    """Of a running Ray cluster, "auto" or "host:port". Left out: one of this machine is started."""
     workers: Count | None = None
-    """Cells at a time. None: one per GPU, or as many as the cores allow at `threads` each."""
+    """Cells at a time. Left out: one per GPU, or as many as the cores allow at `threads` each."""
     threads: Count = 1
     """Threads of one cell on the CPU."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    """auto, cpu, mps, cuda or cuda:N. `auto`: every GPU there is, else the CPU."""
     cell_timeout: Seconds | None = None
-    """Seconds after which a cell is ended and has failed. None: it may take as long as it needs."""
+    """Seconds after which a cell is ended and has failed. Left out: it may take as long as it needs."""
     deterministic: bool = False
     """Whether torch must take deterministic kernels and refuse operations that have none."""
 
@@ -164,23 +208,36 @@ class RunConfig(Part):
     """A whole run. Which names exist (methods, subjects, ...) is checked when it is planned."""
 
     name: Annotated[str, AfterValidator(_file_name)]
+    """Names the run's folder, `runs/NAME`: letters, digits, '.', '_' and '-'."""
     title: str
+    """Heading of the report."""
     protocol: str | None = None
-    """One of `benchmark.protocols`, which fixes [generation] and [scoring]. None: as they say."""
+    """One of `benchmark.protocols`, which fixes [generation] and [scoring]. Left out: as they say."""
     backbone: str = "toy"
+    """The pretrained model: a name such as sd15, a folder with a diffusers pipeline, or a hub id.
+    """
     dataset: str = "toyworld"
+    """The photos and prompts: dreambench, or the drawn toyworld that comes with the project."""
     split: str = "n1"
+    """Which photos of a subject train; all others are held out. `n1` is one photo."""
     subjects: NamesOrAll = ()
-    """Names, or empty for all."""
+    """Names of subjects, or "all"."""
     prompts: NamesOrAll = ()
-    """Ids, or empty for all. A subject gets those that its kind, live or object, has."""
+    """Ids of prompts, or "all". A subject gets those that its kind, live or object, has."""
     train_seeds: Seeds = (0,)
+    """Every method is trained anew with each seed."""
     methods: Annotated[tuple[MethodEntry, ...], Field(strict=False, min_length=1)]
+    """What is compared; one [[methods]] table each."""
     training: Training = Training()
+    """What all methods share while they train."""
     prior: Prior = Prior()
+    """How prior images are sampled, for all methods that use them; as published."""
     generation: Generation = Generation()
+    """How pictures are sampled, for all methods alike."""
     scoring: Scoring = Scoring()
+    """What the pictures are scored with."""
     execution: Execution = Execution()
+    """How the work is spread. Nothing here changes a result."""
 
 
 def ready_runs() -> list[str]:
