@@ -199,7 +199,7 @@ class Execution(Part):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """auto, cpu, mps, cuda or cuda:N. `auto`: every GPU there is, else the CPU."""
     cell_timeout: Seconds | None = None
-    """Seconds after which a cell is ended and has failed. Left out: it may take as long as it needs."""
+    """Seconds after which a cell is ended and has failed. Left out: it takes what it needs."""
     deterministic: bool = False
     """Whether torch must take deterministic kernels and refuse operations that have none."""
 
@@ -212,10 +212,9 @@ class RunConfig(Part):
     title: str
     """Heading of the report."""
     protocol: str | None = None
-    """One of `benchmark.protocols`, which fixes [generation] and [scoring]. Left out: as they say."""
+    """A published protocol, which fixes [generation] and [scoring]. Left out: as those say."""
     backbone: str = "toy"
-    """The pretrained model: a name such as sd15, a folder with a diffusers pipeline, or a hub id.
-    """
+    """The pretrained model: a name such as sd15, a folder with a diffusers pipeline, or hub id."""
     dataset: str = "toyworld"
     """The photos and prompts: dreambench, or the drawn toyworld that comes with the project."""
     split: str = "n1"

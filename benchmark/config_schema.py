@@ -126,8 +126,10 @@ def _method_rule(name: str) -> dict[str, Any]:
             for field in dataclasses.fields(method.Settings)
         }
         presets = list(method.presets)
-    known = {"preset": {"enum": presets}, "settings": {"properties": settings}}
-    known["settings"]["additionalProperties"] = False
+    known = {
+        "preset": {"enum": presets},
+        "settings": {"properties": settings, "additionalProperties": False},
+    }
     return {
         "if": {"properties": {"name": {"const": name}}, "required": ["name"]},
         "then": {"properties": known},

@@ -72,7 +72,8 @@ def test_every_key_is_described(validator: Draft202012Validator) -> None:
     found = dict(fields(dict(validator.schema)))
     parts: list[type[BaseModel]] = Part.__subclasses__()
     assert len(found) == sum(len(part.model_fields) for part in parts)
-    assert [key for key, field in found.items() if len(field.get("description", "")) < 15] == []
+    own = {key: field for key, field in found.items() if "$ref" not in field}
+    assert [key for key, field in own.items() if len(field.get("description", "")) < 15] == []
 
 
 def test_the_reference_page_is_what_the_command_writes() -> None:
