@@ -86,7 +86,8 @@ def _word(verdict: Verdict) -> str:
 def _here(claim: Claim, verdict: Verdict) -> str:
     """What is known of the claim without a run, in a cell of the table."""
     if verdict.verdict != "NOT MEASURED":
-        assert verdict.estimate is not None and verdict.unit is not None
+        assert verdict.estimate is not None
+        assert verdict.unit is not None
         return f"**{_word(verdict)}**: {shown(verdict.estimate, verdict.unit)}"
     if claim.parsed is None:
         return f"not judged: {verdict.evidence}"
