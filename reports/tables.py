@@ -8,6 +8,7 @@ nothing. So do real photos.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -221,16 +222,23 @@ def headline(table: pd.DataFrame) -> list[Column]:
     return (judged or fidelity) + [column for column in found if column.metric == "alignment"]
 
 
-def differences(results: pd.DataFrame, table: pd.DataFrame, baseline: str = "base") -> pd.DataFrame:
-    """Headline scores of each method minus those of the baseline, paired by subject.
+def differences(
+    results: pd.DataFrame,
+    table: pd.DataFrame,
+    baseline: str = "base",
+    chosen: Sequence[Column] | None = None,
+) -> pd.DataFrame:
+    """Scores of each method minus those of the baseline, paired by subject.
 
-    `table` is the summary of `results`. Columns: those of `benchmark.stats.compare`, with `label`
-    for the method. Empty when the baseline is not there, or there with several presets.
+    `table` is the summary of `results`. `chosen` are the columns to compare in; None: those of the
+    headline. Columns: those of `benchmark.stats.compare`, with `label` for the method. Empty when
+    the baseline, a method or a label, is not there, or there with several presets.
     """
     labelled = results.assign(label=labels(results))
-    base = labelled.loc[labelled["method"] == baseline, "label"].unique()
+    called = (labelled["method"] == baseline) | (labelled["label"] == baseline)
+    base = labelled.loc[called, "label"].unique()
     wanted = pd.Series(False, index=labelled.index)
-    for column in headline(table):
+    for column in headline(table) if chosen is None else chosen:
         wanted |= belongs(labelled, column)
     taking_part = ~labelled["method"].isin(CONTROLS) | labelled["label"].isin(base)
     chosen_rows = labelled[wanted & taking_part]

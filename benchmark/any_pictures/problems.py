@@ -7,7 +7,7 @@ import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from benchmark.any_pictures.records import Problem
-from benchmark.errors import short
+from benchmark.errors import UserError, short
 
 KINDS = {
     "missing": "pictures that are not there",
@@ -35,6 +35,16 @@ SHOWN = 8
 def serious(problems: Iterable[Problem]) -> list[Problem]:
     """Those that leave a picture out."""
     return [problem for problem in problems if problem.kind not in NOTES]
+
+
+def refuse_serious(problems: Iterable[Problem]) -> None:
+    """UserError when any problem leaves a picture out: what `--strict` asks for."""
+    left_out = serious(problems)
+    if left_out:
+        raise UserError(
+            f"{len(left_out)} problems, listed above; mend them, or leave out --strict to score "
+            "what is there"
+        )
 
 
 def table(problems: Iterable[Problem]) -> str:

@@ -100,7 +100,7 @@ def score(
 
     from benchmark.any_pictures.find import find_pictures
     from benchmark.any_pictures.options import make_request
-    from benchmark.any_pictures.problems import listing, serious
+    from benchmark.any_pictures.problems import listing, refuse_serious
     from benchmark.any_pictures.result import score_found
     from benchmark.collect import states
 
@@ -123,12 +123,8 @@ def score(
     found = find_pictures(request)
     for line in listing(found.problems):
         print(line, file=sys.stderr)
-    left_out = serious(found.problems)
-    if strict and left_out:
-        raise UserError(
-            f"{len(left_out)} problems, listed above; mend them, or leave out --strict to score "
-            "what is there"
-        )
+    if strict:
+        refuse_serious(found.problems)
     failures = []
     if found.batches:
         console = Console()
