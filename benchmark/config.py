@@ -11,9 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -23,6 +21,8 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from benchmark.config_part import Part
+from benchmark.config_photos import Photos
 from benchmark.errors import UserError, shown
 from benchmark.protocols import apply_protocol, choose_protocol
 from benchmark.subjects import unknown
@@ -105,17 +105,6 @@ Seeds = Annotated[
 ]
 
 
-class Part(BaseModel):
-    """A table of the configuration: frozen, strictly typed, no key it does not know.
-
-    The text below a field describes it in the JSON Schema and in a configuration that is written.
-    """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
-    )
-
-
 class MethodEntry(Part):
     """One method of the run: a preset, with single fields of it replaced by `settings`."""
 
@@ -123,7 +112,7 @@ class MethodEntry(Part):
     """Name of the method, as `tbbench methods` lists it, or a plug-in's."""
     preset: str = "paper"
     """Name of one of the method's sets of hyperparameters; `paper` is as published."""
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default={})
     """Hyperparameters that replace the preset's, by name: `steps = 50`."""
 
 
@@ -216,13 +205,15 @@ class RunConfig(Part):
     backbone: str = "toy"
     """The pretrained model: a name such as sd15, a folder with a diffusers pipeline, or hub id."""
     dataset: str = "toyworld"
-    """The photos and prompts: dreambench, or the drawn toyworld that comes with the project."""
+    """The photos and prompts: dreambench, the drawn toyworld, or photos: a folder of yours."""
     split: str = "n1"
     """Which photos of a subject train; all others are held out. `n1` is one photo."""
     subjects: NamesOrAll = ()
     """Names of subjects, or "all"."""
     prompts: NamesOrAll = ()
     """Ids of prompts, or "all". A subject gets those that its kind, live or object, has."""
+    photos: Photos | None = None
+    """A subject of one\'s own, where `dataset` is "photos"."""
     train_seeds: Seeds = (0,)
     """Every method is trained anew with each seed."""
     methods: Annotated[tuple[MethodEntry, ...], Field(strict=False, min_length=1)]
@@ -371,6 +362,7 @@ def _siblings(location: tuple[int | str, ...]) -> list[str]:
     """All keys that the table holding the key at `location` may have, as full paths."""
     tables: Mapping[str, type[Part]] = {
         "methods": MethodEntry,
+        "photos": Photos,
         "training": Training,
         "prior": Prior,
         "generation": Generation,

@@ -23,7 +23,7 @@ def json_schema() -> dict[str, Any]:
     from benchmark.encoder_sources import encoder_names, text_encoder_names
     from benchmark.metrics import metric_names
     from benchmark.protocols import protocol_names
-    from benchmark.subjects import DATASET_NAMES
+    from benchmark.subjects import DATASET_NAMES, PHOTOS
     from methods import method_names
 
     schema = _plain_schema()
@@ -31,7 +31,7 @@ def json_schema() -> dict[str, Any]:
     top = schema["properties"]
     scoring = parts["Scoring"]["properties"]
     top["backbone"] |= _offered(list(NAMED))
-    top["dataset"] |= _offered(DATASET_NAMES)
+    top["dataset"] |= _offered([*DATASET_NAMES, PHOTOS])
     top["protocol"]["enum"] = list(protocol_names())
     scoring["metrics"]["items"] = _offered(metric_names())
     scoring["image_encoders"]["items"] = _offered(encoder_names())

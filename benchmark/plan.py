@@ -19,7 +19,7 @@ from benchmark.config import MethodEntry, RunConfig
 from benchmark.encoder_sources import encoder_revision, source_of, text_encoder_names
 from benchmark.errors import DamagedPhotoError, UserError, plugin_code
 from benchmark.method_settings import method_settings
-from benchmark.subjects import Dataset, Prompt, SubjectFacts, open_dataset, unknown
+from benchmark.subjects import PHOTOS, Dataset, Prompt, SubjectFacts, open_dataset, unknown
 from benchmark.together import facts_together, parts, split_together, subject_together
 
 OUTCOME_VERSION = 2
@@ -124,7 +124,7 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
 
     resolved = {} if resolved is None else resolved
     backbone = open_backbone(config.backbone)
-    dataset = open_dataset(config.dataset)
+    dataset = dataset_of(config)
     split = _split(config, dataset)
     subjects = [facts_together(dataset, name) for name in _subject_names(config, dataset, split)]
     metrics, image_encoders, text_encoders = scoring_versions(config)
@@ -152,7 +152,7 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
             code_version=answer["code_version"],
             backbone=config.backbone,
             backbone_revision=backbone.revision,
-            dataset=config.dataset,
+            dataset=dataset.name,
             split=config.split,
             subject=facts.name,
             class_noun=facts.class_noun,
@@ -181,6 +181,29 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
         for facts in subjects
         for entry, answer in methods
     ]
+
+
+def dataset_of(config: RunConfig) -> Dataset:
+    """The run's data set; UserError when there is none of that name, or its photos are no photos.
+
+    A folder of the user's own photos is looked through, and what is found in it is kept for
+    workers in the cache folder.
+    """
+    if config.dataset == PHOTOS:
+        if config.photos is None:
+            raise UserError(
+                'dataset = "photos" needs a [photos] table with folder and class_noun, or '
+                "--photos DIR --class-noun NOUN"
+            )
+        from benchmark.own_photos import register
+
+        return register(config.photos)
+    if config.photos is not None:
+        raise UserError(
+            f'photos: the table goes with dataset = "photos", not {config.dataset!r}; '
+            "change one of them"
+        )
+    return open_dataset(config.dataset)
 
 
 def check_ready(cells: Sequence[Cell]) -> None:

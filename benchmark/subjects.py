@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 DATASET_NAMES = ("dreambench", "toyworld")
+"""Data sets that are the same everywhere. `photos`, a folder of one's own, is none of them."""
+PHOTOS = "photos"
+"""What a configuration calls the data set that its [photos] table describes."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,10 @@ def open_dataset(name: str) -> Dataset:
         from benchmark.toyworld.dataset import ToyWorld
 
         return ToyWorld()
+    if name.startswith("photos-"):
+        from benchmark.own_photos import open_photos
+
+        return open_photos(name)
     raise UserError(unknown("dataset", name, DATASET_NAMES))
 
 

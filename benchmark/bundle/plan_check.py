@@ -12,8 +12,10 @@ from benchmark.any_pictures.result import KIND
 from benchmark.atomic import checksum, read_json, read_record
 from benchmark.bundle import differ
 from benchmark.bundle.choice_check import choice_differences
+from benchmark.own_photos import set_name
 from benchmark.plan import Cell, cell_key
 from benchmark.store import CELL_VERSION, OUTCOME, Run
+from benchmark.subjects import PHOTOS
 
 RECORDED = {
     *("version", "key", "status", "kind_of_failure", "message", "attempts"),
@@ -138,6 +140,9 @@ def _configuration(run: Run) -> Iterator[str]:
     told = set()
     for cell in run.planned:
         plain = json.loads(json.dumps(cell.to_json()))
+        if config.dataset == PHOTOS:
+            known = (cell.subject, cell.class_noun, cell.descriptor, cell.live)
+            shared["dataset"] = set_name(*known, cell.seen, cell.unseen)
         lines = list(differ.values(*_both(shared, plain)))
         for name in ("metrics", "image_encoders", "text_encoders"):
             stated, made = list(getattr(config.scoring, name)), list(getattr(cell, name))

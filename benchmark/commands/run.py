@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.commands import FAILED, INTERRUPTED
-from benchmark.commands.run_options import Name, Out, Overrides, Protocol
+from benchmark.commands.photo_options import PhotoOptions, photo_overrides, photo_source
+from benchmark.commands.run_options import Out, Overrides, Protocol
 
 if TYPE_CHECKING:
     from benchmark.commands.report import Reporting
@@ -23,15 +24,47 @@ app = typer.Typer()
     epilog="Examples:  tbbench run quickstart  |  "
     "tbbench run quickstart --set training.steps=50 --out runs/short  |  "
     "tbbench run mine.toml --set methods.textboost.steps=50  |  "
-    "tbbench run mine.toml --retry failed --max-failures 3 --cell-timeout 3600"
+    "tbbench run mine.toml --retry failed --max-failures 3 --cell-timeout 3600  |  "
+    "tbbench run --photos my-dog --class-noun dog --descriptor corgi --backbone sd15"
 )
 def run(
     context: typer.Context,
-    name: Name,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A ready run's name or the path of a TOML file."),
+    ] = None,
     set_: Overrides = None,
     out: Out = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="A backbone's name, a folder or a hub id.")
+    ] = None,
+    photos: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Photos of one subject of yours, in place of a data set."),
+    ] = None,
+    class_noun: Annotated[
+        str | None, typer.Option(metavar="NOUN", help="What the photos show, such as dog.")
+    ] = None,
+    descriptor: Annotated[
+        str | None, typer.Option(metavar="WORD", help="What kind of it, such as corgi.")
+    ] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Of the subject. Default: the folder's."),
+    ] = None,
+    train_photo: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The photo that trains. Default: the first by name."),
+    ] = None,
+    live_subject: Annotated[
+        bool | None,
+        typer.Option(
+            "--live-subject/--object",
+            help="Which of DreamBench's prompts. Default: by the class noun.",
+        ),
+    ] = None,
     executor: Annotated[
         str | None,
         typer.Option(help="local, this machine, or ray, a cluster: docs/how-to/cluster.md."),
@@ -91,7 +124,9 @@ def run(
     from benchmark.store import Run
 
     reporting: Reporting = context.find_root().obj
-    overrides = list(set_ or [])
+    mine = PhotoOptions(photos, class_noun, descriptor, subject, train_photo, live_subject)
+    source = photo_source(name, mine, backbone)
+    overrides = [*photo_overrides(name, mine, backbone), *(set_ or [])]
     if workers is not None:
         overrides.append(f"execution.workers={workers}")
     if device is not None:
@@ -107,8 +142,13 @@ def run(
         overrides.append("execution.deterministic=true")
     if retry not in RETRIES:
         raise UserError(f"--retry {shown(retry)}: expected {', '.join(RETRIES)}")
-    config = load_config(name, overrides, protocol)
+    config = load_config(source, overrides, protocol)
     console = Console()
+    if config.photos is not None:
+        from benchmark.own_photos import about, register
+
+        for line in about(config.photos, register(config.photos)):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     folder = out or Path("runs") / config.name
     try:
         around = (lambda: live_page(folder, console)) if live else nullcontext

@@ -1,0 +1,240 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from benchmark.cli import app, main
+from benchmark.config import RunConfig, load_config, parse_config, toml_text
+from benchmark.config_photos import Photos
+from benchmark.errors import DamagedPhotoError, UserError
+from benchmark.own_photos import about, is_name, open_photos, register
+from benchmark.plan import check_ready, plan
+from benchmark.store import Run
+
+Small = Callable[..., RunConfig]
+
+
+def picture(path: Path, seed: int, size: tuple[int, int] = (40, 30), **options: Any) -> Path:
+    pixels = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TBBENCH_CACHE", str(tmp_path / "cache"))
+    photos = tmp_path / "My Dog"
+    photos.mkdir()
+    for seed, name in enumerate(("a.png", "b.jpg", "c.webp")):
+        picture(photos / name, seed)
+    (photos / ".DS_Store").write_bytes(b"x")
+    return photos
+
+
+def described(folder: Path, **changes: Any) -> Photos:
+    return Photos(folder=str(folder), class_noun="dog", **changes)
+
+
+def test_the_first_photo_trains_and_the_others_are_held_out(folder: Path, small: Small) -> None:
+    config = small(
+        dataset="photos", subjects="all", photos=described(folder, descriptor="corgi").model_dump()
+    )
+    cells = plan(config)
+    assert {cell.subject for cell in cells} == {"my_dog"}
+    assert {tuple(cell.seen) for cell in cells} == {("a.png",)}
+    assert {tuple(cell.unseen) for cell in cells} == {("b.jpg", "c.webp")}
+    assert (cells[0].class_noun, cells[0].descriptor, cells[0].live) == ("dog", "corgi", True)
+    check_ready(cells)
+
+
+def test_its_name_follows_all_that_is_known_of_it(folder: Path) -> None:
+    first = register(described(folder)).name
+    assert is_name(first)
+    assert open_photos(first).name == first
+    others = [
+        register(described(folder, **change)).name
+        for change in (
+            {"descriptor": "corgi"},
+            {"live": False},
+            {"train_photo": "b.jpg"},
+            {"name": "rex"},
+        )
+    ]
+    picture(folder / "b.jpg", 99)
+    names = {first, *others, register(described(folder)).name}
+    assert len(names) == 6
+    moved = folder.rename(folder.parent / "elsewhere")
+    assert register(described(moved, name="my_dog")).name in names
+
+
+def test_pictures_are_upright_and_rgb(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    picture(folder / "d.jpg", 4, exif=exif)
+    Image.new("LA", (20, 10), (7, 9)).save(folder / "e.png")
+    photos = {p.name: p.load() for p in register(described(folder)).subject("my_dog").photos}
+    assert photos["d.jpg"].size == (30, 40)
+    assert photos["e.png"].mode == "RGB"
+
+
+def test_a_photo_changed_after_the_plan_is_refused(folder: Path) -> None:
+    dataset = register(described(folder))
+    picture(folder / "b.jpg", 50)
+    with pytest.raises(DamagedPhotoError, match=r"b\.jpg has changed since the run was planned"):
+        open_photos(dataset.name).subject("my_dog")
+
+
+def unreadable(folder: Path) -> None:
+    (folder / "d.jpg").write_bytes(b"no picture")
+
+
+def heic(folder: Path) -> None:
+    (folder / "d.HEIC").write_bytes(b"x")
+
+
+def text(folder: Path) -> None:
+    (folder / "notes.txt").write_text("x")
+
+
+def folders(folder: Path) -> None:
+    (folder / "more").mkdir()
+
+
+def twice(folder: Path) -> None:
+    (folder / "d.png").write_bytes((folder / "a.png").read_bytes())
+
+
+def one_stem(folder: Path) -> None:
+    picture(folder / "a.jpg", 5)
+
+
+def odd_name(folder: Path) -> None:
+    picture(folder / "a+b.jpg", 5)
+
+
+def emptied(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (unreadable, r"d\.jpg is damaged or no picture"),
+        (heic, r"d\.HEIC: HEIC is not read; save it as JPEG or PNG"),
+        (text, r"notes\.txt is no photo"),
+        (folders, r"more is a folder"),
+        (twice, r"a\.png and d\.png are the same file"),
+        (one_stem, r"have one name; rename one"),
+        (odd_name, r"rename 'a\+b\.jpg'"),
+        (emptied, r"holds no photos"),
+    ],
+)
+def test_what_is_no_photo_is_refused_by_its_name(
+    folder: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    spoil(folder)
+    with pytest.raises(UserError, match=message):
+        register(described(folder))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train_photo": "b.png"}, r"unknown photo 'b.png' in .*did you mean 'b.jpg'"),
+        ({"folder": "/nowhere/at/all"}, "cannot be read"),
+        ({"folder": "/"}, "no name can be made"),
+    ],
+)
+def test_a_key_that_fits_no_folder(folder: Path, changes: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        register(Photos(**{"folder": str(folder), "class_noun": "dog"} | changes))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("class_noun", "{subject}"), ("descriptor", "two  spaces"), ("name", "../up"), ("name", "A")],
+)
+def test_words_and_names_are_checked(folder: Path, key: str, value: str) -> None:
+    overrides = [f"photos.{k}={json.dumps(v)}" for k, v in described(folder)]
+    overrides.append(f"photos.{key}={json.dumps(value)}")
+    with pytest.raises(UserError, match=rf"photos\.{key}: expected"):
+        load_config("dreambench-toy", [o for o in overrides if not o.endswith("null")])
+
+
+def test_the_table_and_the_data_set_go_together(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"needs a \[photos\] table"):
+        plan(load_config("dreambench-toy", ['dataset="photos"']))
+    there = [f"photos.folder={json.dumps(str(folder))}", 'photos.class_noun="dog"']
+    with pytest.raises(UserError, match="the table goes with dataset"):
+        plan(load_config("dreambench-toy", there))
+
+
+def test_what_was_guessed_is_said(folder: Path) -> None:
+    lines = about(described(folder), register(described(folder)))
+    assert lines[0].startswith("prompts: DreamBench's for live subjects, guessed from 'dog'")
+    assert lines[1] == "trains on a.png; 2 other photos are held out"
+    for name in ("b.jpg", "c.webp"):
+        (folder / name).unlink()
+    lamp = Photos(folder=str(folder), class_noun="desk lamp", live=False)
+    said = about(lamp, register(lamp))
+    assert said[0] == "prompts: DreamBench's for objects"
+    assert "fidelity to held-out photos (unseen) is not measured" in said[1]
+
+
+@pytest.mark.slow
+def test_one_photo_runs_from_the_command_line_and_is_resumed_from_its_own_config(
+    folder: Path, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    for name in ("b.jpg", "c.webp"):
+        (folder / name).unlink()
+    small = (
+        f"--photos|{folder}|--class-noun|dog|--name|rex|--backbone|{tiny_backbone}|--device|cpu"
+        "|--set|training.steps=1|--set|generation.steps=1|--set|generation.seeds=[0]"
+        '|--set|prompts=["in-the-snow"]|--set|scoring.image_encoders=["efficientnet-lite0"]'
+        '|--set|scoring.text_encoders=[]|--set|scoring.metrics=["fidelity"]'
+        "|--out|"
+    ).split("|")
+    source = tmp_path / "base.toml"
+    source.write_text('name = "base"\ntitle = "Base"\n[[methods]]\nname = "base"\n')
+    out = tmp_path / "run"
+    done = CliRunner().invoke(app, ["run", str(source), *small[:-1], str(out)])
+    assert done.exit_code == 0, done.output
+    assert "unseen) is not measured" in done.output
+    run = Run.open(out)
+    results = run.results()
+    assert set(results["subject"]) == {"rex"}
+    assert set(results["reference"].dropna()) == {"seen"}
+    assert all(is_name(name) for name in results["dataset"])
+    again = CliRunner().invoke(app, ["run", str(out / "config.toml"), "--out", str(out)])
+    assert again.exit_code == 0, again.output
+    assert [cell.key for cell in Run.open(out).planned] == [cell.key for cell in run.planned]
+    assert parse_config(toml_text(run.config), "again") == run.config
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name a ready run or a TOML file"),
+        (["--photos", "x"], "say what they show, such as --class-noun dog"),
+        (["quickstart", "--class-noun", "dog"], "--class-noun is about a folder of photos"),
+        (["--photos", "no-such-folder", "--class-noun", "dog"], "no-such-folder cannot be read"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line(
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["tbbench", "run", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
