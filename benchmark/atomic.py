@@ -60,8 +60,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
+    """The file with `json_text`."""
+    write_text(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
     """JSON with two spaces of indent; keys stay in the order given."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_json(path: Path) -> Any:

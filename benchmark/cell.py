@@ -36,6 +36,7 @@ from benchmark.owner import OwnerLostError, confirm
 from benchmark.pictures import flags_of, of_one_colour, read_picture, write_picture
 from benchmark.plan import Cell, backbone_of, subjects_of
 from benchmark.prior import PriorImages
+from benchmark.records import read_intact, write_sealed
 from benchmark.scoring import score_pictures
 from benchmark.store import CellFolder, cell_folder
 from benchmark.subjects import Dataset, Prompt, Subject, open_dataset
@@ -200,10 +201,10 @@ def _concept(dataset: Dataset, cell: Cell, name: str) -> Companion:
 
 def train_stages(bench: Bench) -> list[Cost]:
     """load, prepare, train and save; their costs, also when an earlier attempt did the work."""
-    manifest = read_record(bench.folder.path / "checkpoint.json")
+    manifest = read_intact(bench.folder.path / "checkpoint.json")
     whole = bool(manifest) and checksums(bench.folder.checkpoint) == manifest.get("files")
     # Losses are of the same training: where they were lost, it is the only way to have them again.
-    if whole and read_record(bench.folder.path / "losses.json"):
+    if whole and read_intact(bench.folder.path / "losses.json"):
         print(f"checkpoint of an earlier attempt is whole, not trained again: {bench.cell.key}")
         return [Cost(**cost) for cost in manifest["costs"]]
     from methods import model_card
@@ -238,7 +239,7 @@ def train_stages(bench: Bench) -> list[Cost]:
         "files": checksums(bench.folder.checkpoint),
         "costs": [dataclasses.asdict(cost) for cost in costs],
     }
-    write_json(bench.folder.path / "checkpoint.json", content)
+    write_sealed(bench.folder.path / "checkpoint.json", content)
     return costs
 
 
@@ -325,7 +326,7 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> Made:
     cell, method, folder = bench.cell, bench.method, bench.folder
     origin = _origin(bench)
     spent_file = folder.path / "generate.json"
-    spent: dict[str, float] = read_record(spent_file)
+    spent: dict[str, float] = read_intact(spent_file)
     earlier = 0.0
     plain: list[str] = []
     wanted = [(id, seed) for id in cell.prompts for seed in cell.seeds]
@@ -359,7 +360,7 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> Made:
         plain += [name for name, image in zip(names, images, strict=True) if of_one_colour(image)]
         seconds = (time.perf_counter() - begin) / len(batch)
         spent |= dict.fromkeys(names, seconds)
-        write_json(spent_file, spent)
+        write_sealed(spent_file, spent)
     return Made(earlier, plain)
 
 

@@ -135,7 +135,7 @@ def _unfinished(folder: CellFolder, record: Mapping[str, Any], elsewhere: bool, 
             yield about(name, "no whole picture", reopen=done)
         elif done and not elsewhere and _is_picture(name) and read_picture(file, origin) is None:
             yield about(name, "made from another checkpoint", reopen=True)
-        elif name.endswith(".json") and "/" not in name and read_json(file) is None:
+        elif name.endswith(".json") and "/" not in name and _altered(file):
             yield about(name, _damage(file), reopen=done)
     if isinstance(stated, dict):
         for name, recorded in sorted(stated.items()):
@@ -157,6 +157,10 @@ def _pictures_of(stated: Any) -> set[str]:
         return {f"images/{prompt}-{seed}.png" for prompt, seed in pairs}
     except (KeyError, TypeError):
         return set()
+
+
+def _altered(file: Path) -> bool:
+    return read_json(file) is None or seal_holds(file) is False
 
 
 def _damage(file: Path) -> str:

@@ -8,17 +8,17 @@ process becomes for the time.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmark.any_pictures.result import KIND
-from benchmark.atomic import checksum, read_json, read_record, write_bytes
+from benchmark.atomic import checksum, json_text, read_json, read_record, write_bytes
 from benchmark.cell_integrity import Finding, check_cell
 from benchmark.integrity import Checked
 from benchmark.owner import FolderTakenError
+from benchmark.records import sealed
 from benchmark.store import QUARANTINE, CellFolder, cell_folder
 
 TRAINED = ("load", "prepare", "train", "save")
@@ -109,12 +109,13 @@ def _restore(folder: CellFolder, finding: Finding) -> bool:
         "files": {k.removeprefix(place): v for k, v in sums.items() if k.startswith(place)},
         "costs": [cost for cost in read_json(costs) if cost["stage"] in TRAINED],
     }
-    # As `write_json` writes it: the checksum decides whether this is the very file.
-    text = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
-    if hashlib.sha256(text).hexdigest() != sums[file.name]:
+    # The checksum decides whether one is the very file; the second is from before it had a seal.
+    texts = [json_text(sealed(content)).encode(), json_text(content).encode()]
+    same = [text for text in texts if hashlib.sha256(text).hexdigest() == sums[file.name]]
+    if not same:
         return False
     if file.is_file():
         run = folder.path.parent.parent
         _set_aside(run, file.relative_to(run).as_posix())
-    write_bytes(file, text)
+    write_bytes(file, same[0])
     return True

@@ -28,9 +28,22 @@ def read_versioned(path: Path, latest: int) -> dict[str, Any]:
     return content
 
 
+def read_intact(path: Path) -> dict[str, Any]:
+    """The record without its seal; empty when it is missing, damaged or not as it was written.
+
+    One that never was sealed is taken as it is.
+    """
+    return {} if seal_holds(path) is False else read_record(path)
+
+
 def write_sealed(path: Path, content: dict[str, Any]) -> None:
+    """The file with `sealed`."""
+    write_json(path, sealed(content))
+
+
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
     """The record, whose keys are all text, with its seal last."""
-    write_json(path, {**content, SEAL: digest(content)})
+    return {**content, SEAL: digest(content)}
 
 
 def seal_holds(path: Path) -> bool | None:

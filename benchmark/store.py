@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark import owner
-from benchmark.atomic import checksum, checksums, read_record, write_json
+from benchmark.atomic import checksum, checksums, read_record
 from benchmark.config import RunConfig, parse_config
 from benchmark.errors import UserError
 from benchmark.failures import one_line, redacted, writable
 from benchmark.plan import Cell
 from benchmark.plan_file import read_cells
-from benchmark.records import read_versioned, write_sealed
+from benchmark.records import read_intact, read_versioned, write_sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,14 +65,14 @@ class CellFolder:
 
     def losses(self) -> dict[str, list[float]]:
         """`losses` and `step_seconds`, a number per training step; both empty without training."""
-        content = read_record(self.path / "losses.json")
+        content = read_intact(self.path / "losses.json")
         kept = {name: content.get(name) for name in ("losses", "step_seconds")}
         return {name: value if isinstance(value, list) else [] for name, value in kept.items()}
 
     def write_losses(self, losses: Sequence[float], step_seconds: Sequence[float]) -> None:
         """losses.json, as `losses` reads it."""
         content = {"losses": list(losses), "step_seconds": list(step_seconds)}
-        write_json(self.path / "losses.json", content)
+        write_sealed(self.path / "losses.json", content)
 
     def lock(self, wait: bool = True) -> AbstractContextManager[owner.Ownership]:
         """Held by whoever works on the cell: see `benchmark.owner`, also for `wait`."""

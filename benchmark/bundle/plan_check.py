@@ -14,6 +14,7 @@ from benchmark.bundle import differ
 from benchmark.bundle.choice_check import choice_differences
 from benchmark.own_photos import set_name
 from benchmark.plan import Cell, cell_key
+from benchmark.records import seal_holds
 from benchmark.store import CELL_VERSION, OUTCOME, Run
 from benchmark.subjects import PHOTOS
 
@@ -97,6 +98,8 @@ def _checkpoint(file: Path, costs: Any, where: str) -> Iterator[str]:
             yield f"{where}/checkpoint.json is missing, and cost.json has costs of a training"
         return
     record = read_record(file)
+    if seal_holds(file) is False:
+        yield f"{where}/checkpoint.json: its seal is another record's"
     for name in sorted(record.keys() - {"files", "costs"}):
         yield f"{where}/checkpoint.json: {name} does not belong there"
     sums = record.get("files")

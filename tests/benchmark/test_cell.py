@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from benchmark.atomic import read_json
+from benchmark.atomic import read_json, read_record
 from benchmark.cell import Circumstances, run_cell
 from benchmark.config import RunConfig
 from benchmark.plan import Cell, plan
+from benchmark.records import seal_holds
 from benchmark.store import CellFolder, cell_folder
 from methods import get_method
 
@@ -169,7 +170,7 @@ def test_kept_pictures_are_not_made_again(
     with pytest.raises(Killed):
         run_cell(tmp_path, cell, stop_at("generate", 2))
     written = {path.name: path.stat().st_mtime_ns for path in folder.images.iterdir()}
-    spent = sum(read_json(folder.path / "generate.json").values())
+    spent = sum(read_record(folder.path / "generate.json").values())
     run_cell(tmp_path, cell, Circumstances(generation_batch=1))
     assert {name: (folder.images / name).stat().st_mtime_ns for name in written} == written
     costs = {(c["stage"], c["measure"]): c["value"] for c in read_json(folder.path / "cost.json")}
@@ -187,6 +188,25 @@ def test_a_damaged_checkpoint_and_its_pictures_are_made_again(
     weights.write_bytes(weights.read_bytes()[:-4] + b"junk")
     assert run_cell(tmp_path, cell, Circumstances())
     assert len(trainings) == 2
+
+
+def test_times_that_were_altered_on_disk_reach_no_table(
+    small: Small, tmp_path: Path, trainings: list[str]
+) -> None:
+    """A flipped digit leaves valid JSON: training and pictures are made again, and timed."""
+    cell = trained_cell(small)
+    folder = cell_folder(tmp_path, cell.key)
+    with pytest.raises(Killed):
+        run_cell(tmp_path, cell, stop_at("generate", 2))
+    for name in ("checkpoint.json", "generate.json"):
+        assert seal_holds(folder.path / name)
+        text = (folder.path / name).read_text()
+        (folder.path / name).write_text(re.sub(r": (\d+)\.", r": 9999\1.", text))
+        assert seal_holds(folder.path / name) is False
+    assert run_cell(tmp_path, cell, Circumstances())
+    assert len(trainings) == 2
+    costs = read_json(folder.path / "cost.json")
+    assert max(cost["value"] for cost in costs if cost["unit"] == "s") < 9999
 
 
 @pytest.mark.parametrize("left", [None, b'{"losses": [0.'])
