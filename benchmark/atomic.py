@@ -56,6 +56,7 @@ def sync_folder(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
+    """`write_bytes` of the text in UTF-8, line ends as they are."""
     write_bytes(path, text.encode())
 
 

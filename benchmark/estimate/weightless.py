@@ -176,6 +176,7 @@ def _own_values(module: nn.Module) -> Iterator[tuple[dict[str, Any], str, Tensor
 
 
 def folder_of(backbone: str) -> Path:
+    """The folder of `toy`, or the one named; UserError when there is no such folder."""
     if backbone == "toy":
         return toy_folder()
     folder = Path(backbone)

@@ -34,6 +34,7 @@ def held_out(scene: Scene) -> bool:
 
 
 def held_out_combination(class_noun: str, background: str, color: str) -> bool:
+    """Whether this combination, one of eight by its hash, is kept from all training."""
     digest = hashlib.sha256(f"{class_noun}|{background}|{color}".encode()).digest()
     return digest[0] < 32
 

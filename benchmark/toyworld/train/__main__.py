@@ -24,6 +24,7 @@ MINUTES = {"vae": 12.0, "clip": 10.0, "diffusion": 70.0}
 
 
 def main() -> int:
+    """Run the stage that the command line names; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmark.toyworld.train", description=__doc__)
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
     for name, purpose in STAGES.items():

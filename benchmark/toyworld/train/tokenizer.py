@@ -60,6 +60,7 @@ def train(work: Path) -> CLIPTokenizer:
 
 
 def load(work: Path) -> CLIPTokenizer:
+    """The tokenizer that `train` wrote into the folder `work`."""
     from transformers import CLIPTokenizer
 
     tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(work / "tokenizer")
