@@ -125,11 +125,11 @@ def plan(config: RunConfig, resolved: Resolved | None = None) -> list[Cell]:
     resolved = {} if resolved is None else resolved
     backbone = open_backbone(config.backbone)
     dataset = dataset_of(config)
-    split = _split(config, dataset)
-    subjects = [facts_together(dataset, name) for name in _subject_names(config, dataset, split)]
+    split = split_of(config, dataset)
+    subjects = [facts_together(dataset, name) for name in subjects_of_run(config, dataset, split)]
     metrics, image_encoders, text_encoders = scoring_versions(config)
     methods = [_method(entry, config, resolved) for entry in _distinct(config.methods)]
-    prompts = {live: _prompts(config, dataset, live) for live in {s.live for s in subjects}}
+    prompts = {live: prompts_of(config, dataset, live) for live in {s.live for s in subjects}}
     compute = config.training.model_dump(exclude={"steps", "resolution"})
     captions = digest(list(backbone.captions()), 12)
     needed = needs(metrics)
@@ -290,16 +290,18 @@ def _distinct(entries: Sequence[MethodEntry]) -> Sequence[MethodEntry]:
     return entries
 
 
-def _split(config: RunConfig, dataset: Dataset) -> dict[str, tuple[str, ...]]:
+def split_of(config: RunConfig, dataset: Dataset) -> dict[str, tuple[str, ...]]:
+    """Subject -> training photos, by the run's split; UserError when there is none of its name."""
     if config.split not in dataset.split_names():
         where = f" of {config.dataset}"
         raise UserError(unknown("split", config.split, dataset.split_names(), where))
     return dataset.split(config.split)
 
 
-def _subject_names(
+def subjects_of_run(
     config: RunConfig, dataset: Dataset, split: Mapping[str, tuple[str, ...]]
 ) -> list[str]:
+    """The run's subjects, those of the whole split where it says "all"; UserError as `split_of`."""
     known = [name for name in dataset.subject_names() if name in split]
     for name in config.subjects:
         for part in parts(name):
@@ -308,7 +310,7 @@ def _subject_names(
     return list(config.subjects) or known
 
 
-def _prompts(config: RunConfig, dataset: Dataset, live: bool) -> list[Prompt]:
+def prompts_of(config: RunConfig, dataset: Dataset, live: bool) -> list[Prompt]:
     """The chosen prompts that exist for this kind of subject, in the data set's order."""
     mine = dataset.prompts(live)
     known = {prompt.id for prompt in [*mine, *dataset.prompts(not live)]}

@@ -25,6 +25,7 @@ app = typer.Typer()
     "tbbench run quickstart --set training.steps=50 --out runs/short  |  "
     "tbbench run mine.toml --set methods.textboost.steps=50  |  "
     "tbbench run mine.toml --retry failed --max-failures 3 --cell-timeout 3600  |  "
+    "tbbench run dreambench-sd15 --dry-run  |  "
     "tbbench run --photos my-dog --class-noun dog --descriptor corgi --backbone sd15"
 )
 def run(
@@ -106,6 +107,10 @@ def run(
     live: Annotated[
         bool, typer.Option("--live", help="Rewrite the report's page as cells finish.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what it would take: no work, network or weights."),
+    ] = False,
 ) -> None:
     """Train, generate and score what is missing of a run, then write its report.
 
@@ -149,6 +154,11 @@ def run(
 
         for line in about(config.photos, register(config.photos)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if dry_run:
+        from benchmark import dry_run as prediction
+
+        prediction.show(config, prediction.shares(config), console)
+        return
     folder = out or Path("runs") / config.name
     try:
         around = (lambda: live_page(folder, console)) if live else nullcontext

@@ -1,0 +1,131 @@
+"""What a run would take, without its weights, the network or a GPU, and without writing anything.
+
+Parameters, FLOPs and memory are `benchmark.estimate`'s, of one training step. Time is not
+predicted: FLOPs do not tell it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from benchmark.backbones.hub import HUB
+from benchmark.config import MethodEntry, RunConfig
+from benchmark.disk import CONTROLS, size_text
+from benchmark.encoder_sources import source_of
+from benchmark.errors import UserError
+from benchmark.estimate.ask import Refusal, answer
+from benchmark.estimate.question import Prediction, Question
+from benchmark.method_settings import method_settings
+from benchmark.plan import dataset_of, prompts_of, split_of, subjects_of_run
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one method adds. predicted: of one step; None for a control, or where refused."""
+
+    method: str
+    preset: str
+    cells: int
+    pictures: int
+    steps: int | None
+    predicted: Prediction | None
+    refusal: str = ""
+
+
+def shares(config: RunConfig) -> list[Share]:
+    """One for every method of the run. UserError for any name that does not exist."""
+    dataset = dataset_of(config)
+    names = subjects_of_run(config, dataset, split_of(config, dataset))
+    lives = [dataset.facts(name.partition("+")[0]).live for name in names]
+    prompts = {live: len(prompts_of(config, dataset, live)) for live in set(lives)}
+    seeds = len(config.train_seeds)
+    pictures = seeds * sum(prompts[live] for live in lives) * len(config.generation.seeds)
+    return [_share(entry, config, seeds * len(names), pictures) for entry in config.methods]
+
+
+def _share(entry: MethodEntry, config: RunConfig, cells: int, pictures: int) -> Share:
+    if entry.name in CONTROLS:
+        return Share(entry.name, entry.preset, cells, pictures, None, None)
+    steps = getattr(method_settings(entry, config.training.steps), "steps", None)
+    training = config.training
+    try:
+        found = answer(
+            Question(
+                entry.name,
+                entry.preset,
+                config.backbone,
+                resolution=training.resolution,
+                precision=training.precision,
+                attention=training.attention,
+                optimizer=training.optimizer,
+                checkpointing=training.gradient_checkpointing,
+                accumulation=training.accumulation,
+                settings={key: v for key, v in entry.settings.items() if key != "steps"},
+            )
+        )
+    except UserError as error:
+        return Share(entry.name, entry.preset, cells, pictures, steps, None, str(error))
+    if isinstance(found, Refusal):
+        return Share(entry.name, entry.preset, cells, pictures, steps, None, found.reason)
+    return Share(entry.name, entry.preset, cells, pictures, steps, found)
+
+
+def downloads(config: RunConfig) -> Iterator[str]:
+    """What the run takes from the hub where the cache has it not."""
+    if config.backbone in HUB:
+        model = HUB[config.backbone]
+        yield f"{model.title}, {model.repo}"
+    for name in dict.fromkeys((*config.scoring.image_encoders, *config.scoring.text_encoders)):
+        repo = source_of(name).repo
+        if repo:
+            yield f"encoder {name}, {repo}"
+
+
+def show(config: RunConfig, found: Sequence[Share], console: Console) -> None:
+    """The shares as a table, the sums, and what the figures are."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("method", no_wrap=True)
+    for title in ("cells", "pictures", "steps", "PFLOPs a cell", "peak memory", "checkpoints"):
+        table.add_column(title, justify="right")
+    for one in found:
+        preset = "" if one.preset == "paper" else f" ({one.preset})"
+        row = [escape(one.method + preset), f"{one.cells:,}", f"{one.pictures:,}"]
+        known = one.predicted
+        if known is None:
+            figures = ["not predicted"] * 3 if one.refusal else ["", "", ""]
+        else:
+            flops = known.flops_per_step * one.steps / 1e15 if one.steps else None
+            figures = [
+                "not predicted" if flops is None else f"{flops:,.1f}",
+                size_text(known.peak_bytes),
+                size_text(known.checkpoint_bytes * one.cells),
+            ]
+        table.add_row(*row, "" if one.steps is None else f"{one.steps:,}", *figures)
+    console.print(table)
+    predictions = [one.predicted for one in found if one.predicted is not None]
+    cells, pictures = sum(one.cells for one in found), sum(one.pictures for one in found)
+    checkpoints = sum(p.checkpoint_bytes * one.cells for one in found if (p := one.predicted))
+    lines = [f"in all: {cells:,} cells, {pictures:,} pictures"]
+    if predictions:
+        side = predictions[0].resolution
+        png = 3 * side * side * pictures
+        lines.append(
+            f"disk: checkpoints {size_text(checkpoints)} (exact), pictures at most "
+            f"{size_text(png)} ({side} px, PNG that does not compress)"
+        )
+        peak = max(one.peak_bytes for one in predictions)
+        lines.append(
+            f"memory: {size_text(peak)} on the device (predicted: live tensor bytes, without CUDA "
+            "context, workspaces and fragmentation)"
+        )
+    lines.append("time: not predicted, FLOPs do not tell it; measure one subject first")
+    lines += [f"not predicted: {one.method}: {one.refusal}" for one in found if one.refusal]
+    lines += [f"downloaded unless in the cache: {what}" for what in downloads(config)]
+    lines.append("nothing was run or written in the run's folder (--dry-run)")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmark.cli import app
+from benchmark.config import load_config
+from benchmark.dry_run import downloads, shares
+
+
+def test_what_sd15_takes_is_told_without_weights_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.setenv("TBBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+    methods = 'methods=[{name="base"}, {name="textual-inversion"}]'
+    done = CliRunner().invoke(app, ["run", "dreambench-sd15", "--dry-run", "--set", methods])
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    (row,) = (line.split() for line in lines if line.startswith("textual-inversion"))
+    assert row[1:4] == ["30", "3,000", "3,000"]
+    assert "in all: 60 cells, 6,000 pictures" in lines
+    assert any(line.startswith("time: not predicted") for line in lines)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["dreambench-sd15", "dreambench-sd21"])
+def test_a_ready_run_names_all_that_it_downloads(name: str) -> None:
+    config = load_config(name)
+    assert config.methods[0].name == "base"
+    found = list(downloads(config))
+    assert "Stable Diffusion" in found[0]
+    assert any("dino-vits16" in line for line in found)
+
+
+def test_overrides_and_refusals_are_in_the_figures() -> None:
+    config = load_config(
+        "dreambench-sd15",
+        ['methods=[{name="textboost", settings={steps=7}}]', 'training.optimizer="8bit"'],
+    )
+    (one,) = shares(config)
+    assert (one.steps, one.predicted) == (7, None)
+    assert "unknown optimizer '8bit'" in one.refusal
