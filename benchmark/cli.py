@@ -38,7 +38,7 @@ app = typer.Typer(
     help="Measure TextBoost beside the other ways to teach an image model a subject.",
     epilog="Start with: tbbench run quickstart",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,14 @@ def test_without_photos_it_says_how_to_get_them(
     done = tbbench("run", "mine.toml", cwd=tmp_path)
     assert done.returncode == 2
     assert "tbbench data fetch dreambench" in done.stderr
+
+
+def test_a_shell_completes_commands() -> None:
+    asked = {"_TBBENCH_COMPLETE": "complete_bash", "COMP_WORDS": "tbbench pl", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from benchmark.cli import app; app(prog_name='tbbench')"],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["plan"]
