@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from benchmark.commands import examples
+
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples:  tbbench bundle runs/quickstart  |  "
-    "tbbench bundle runs/mine --claims mine.toml --out evidence.zip"
+    epilog=examples(
+        "tbbench bundle runs/quickstart",
+        "tbbench bundle runs/mine --claims mine.toml --out evidence.zip",
+    )
 )
 def bundle(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],

@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark.commands import examples
+
 if TYPE_CHECKING:
     from benchmark.embedding_cache import Info
 
-app = typer.Typer(help="Look at or shrink the cache of embeddings.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at or shrink the cache of embeddings.",
+    epilog=examples("tbbench cache info", "tbbench cache prune --megabytes 500"),
+    no_args_is_help=True,
+)
 
 
-@app.command(epilog="Example:  tbbench cache info")
+@app.command(epilog=examples("tbbench cache info"))
 def info() -> None:
     """Where the cache of embeddings lies, how much it holds and how much it may hold."""
     from benchmark.embedding_cache import open_cache
@@ -20,7 +26,12 @@ def info() -> None:
     _print_cache(open_cache().info())
 
 
-@app.command(epilog="Examples:  tbbench cache prune --megabytes 500  |  tbbench cache prune")
+@app.command(
+    epilog=examples(
+        "tbbench cache prune --megabytes 500",
+        "tbbench cache prune",
+    )
+)
 def prune(
     megabytes: Annotated[float, typer.Option(min=0, help="What may stay; 0 empties it.")] = 0,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED
+from benchmark.commands import FAILED, examples
 
 if TYPE_CHECKING:
     from benchmark.integrity import Checked
@@ -18,9 +18,11 @@ app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples:  tbbench check runs/quickstart  |  "
-    "tbbench check runs/quickstart --repair  (then `tbbench run` makes anew what was damaged)  |  "
-    "tbbench check runs/mine --json"
+    epilog=examples(
+        "tbbench check runs/quickstart",
+        "tbbench check runs/quickstart --repair  # then `tbbench run` makes anew what was damaged",
+        "tbbench check runs/mine --json",
+    )
 )
 def check(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],

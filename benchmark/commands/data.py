@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands import FAILED
+from benchmark.commands import FAILED, examples
 from benchmark.errors import UserError
 
-app = typer.Typer(help="Get and check the photos of a data set.", no_args_is_help=True)
+app = typer.Typer(
+    help="Get and check the photos of a data set.",
+    epilog=examples("tbbench data fetch dreambench", "tbbench data check dreambench"),
+    no_args_is_help=True,
+)
 
 
-@app.command(epilog="Example:  tbbench data fetch dreambench")
+@app.command(epilog=examples("tbbench data fetch dreambench"))
 def fetch(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]) -> None:
     """Download a data set's photos, verified; what is there already is kept."""
     from rich.console import Console
@@ -29,7 +33,7 @@ def fetch(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]
     Console().print(str(fetched), highlight=False, soft_wrap=True)
 
 
-@app.command(epilog="Example:  tbbench data check dreambench")
+@app.command(epilog=examples("tbbench data check dreambench"))
 def check(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]) -> None:
     """Compare every photo with its recorded checksum; exit code 1 when one is damaged."""
     from rich.console import Console

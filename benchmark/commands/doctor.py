@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands import FAILED
+from benchmark.commands import FAILED, examples
 
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples:  tbbench doctor  |  tbbench doctor quickstart  |  "
-    "tbbench doctor mine.toml --protocol strict"
+    epilog=examples(
+        "tbbench doctor",
+        "tbbench doctor quickstart",
+        "tbbench doctor mine.toml --protocol strict",
+    )
 )
 def doctor(
     name: Annotated[

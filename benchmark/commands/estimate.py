@@ -9,16 +9,19 @@ from typing import Annotated
 
 import typer
 
+from benchmark.commands import examples
 from benchmark.errors import UserError
 
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples:  tbbench estimate --backbone sd15 --batch 8 --precision fp16  |  "
-    "tbbench estimate --methods textboost,dreambooth --sweep batch=2,4,8 --out curve.svg  |  "
-    "tbbench estimate --backbone sdxl --gpu-memory 24  |  "
-    "tbbench estimate --methods textboost:release --attention math --json"
+    epilog=examples(
+        "tbbench estimate --backbone sd15 --batch 8 --precision fp16",
+        "tbbench estimate --methods textboost,dreambooth --sweep batch=2,4,8 --out curve.svg",
+        "tbbench estimate --backbone sdxl --gpu-memory 24",
+        "tbbench estimate --methods textboost:release --attention math --json",
+    )
 )
 def estimate(
     backbone: Annotated[

@@ -6,12 +6,18 @@ from typing import Annotated
 
 import typer
 
+from benchmark.commands import examples
 from benchmark.errors import UserError, plugin_code
 
 app = typer.Typer()
 
 
-@app.command(epilog="Examples:  tbbench methods  |  tbbench methods --on sdxl")
+@app.command(
+    epilog=examples(
+        "tbbench methods",
+        "tbbench methods --on sdxl",
+    )
+)
 def methods(
     on: Annotated[
         str, typer.Option(metavar="NAME", help="Count on sd15, sd21-base or sdxl.")
@@ -65,7 +71,11 @@ def methods(
         raise UserError("; ".join(broken))
 
 
-@app.command(epilog="Example:  tbbench run ablation --protocol textboost-v2")
+@app.command(
+    epilog=examples(
+        "tbbench protocols", "tbbench run ablation --protocol textboost-v2  # under one"
+    )
+)
 def protocols() -> None:
     """List the protocols: how each makes and scores pictures, and what is not as published."""
     from rich.console import Console

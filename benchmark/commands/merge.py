@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from benchmark.commands import examples
+
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples:  tbbench merge node1/study node2/study --out runs/study  |  "
-    "then tbbench run study --out runs/study does what is missing"
+    epilog=examples(
+        "tbbench merge node1/ablation node2/ablation --out runs/ablation",
+        "tbbench run ablation  # does what is missing",
+    )
 )
 def merge(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of one plan.")],

@@ -8,20 +8,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED
+from benchmark.commands import FAILED, examples
 
 if TYPE_CHECKING:
     from benchmark.perf.compare import Comparison
 
-app = typer.Typer(help="Has a change made the code slower or larger?", no_args_is_help=True)
+app = typer.Typer(
+    help="Has a change made the code slower or larger?",
+    epilog=examples("tbbench perf run --against HEAD~1"),
+    no_args_is_help=True,
+)
 
 LOG_WIDTH = 160
 HISTORY = "Append the figures to this file, a JSON object a line."
 
 
 @app.command(
-    epilog="Examples:  tbbench perf run --against origin/main  |  "
-    "tbbench perf run --case 'train/textboost/*' --out before.json"
+    epilog=examples(
+        "tbbench perf run --against origin/main",
+        "tbbench perf run --case 'train/textboost/*' --out before.json",
+    )
 )
 def run(
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("perf.json"),
@@ -71,7 +77,7 @@ def run(
         raise typer.Exit(FAILED)
 
 
-@app.command(epilog="Example:  tbbench perf compare perf-base.json perf.json --markdown summary.md")
+@app.command(epilog=examples("tbbench perf compare perf-base.json perf.json --markdown summary.md"))
 def compare(
     base: Annotated[Path, typer.Argument(metavar="BASE", help="What was.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="What is.")],
@@ -123,7 +129,7 @@ def _write(
         write_json(json_, output.smaller_is_better(found))
 
 
-@app.command(epilog="Example:  tbbench perf trend perf-history.jsonl --out trend.svg")
+@app.command(epilog=examples("tbbench perf trend perf-history.jsonl --out trend.svg"))
 def trend(
     history: Annotated[Path, typer.Argument(metavar="FILE", help="What --history appended to.")],
     out: Annotated[Path, typer.Option(help="The figure to write, SVG.")] = Path("trend.svg"),

@@ -8,14 +8,18 @@ from typing import Annotated
 
 import typer
 
+from benchmark.commands import examples
 from benchmark.commands.run_options import Name, Out, Overrides, Protocol
 
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples:  tbbench plan quickstart  |  tbbench plan ablation --shards 16  |  "
-    "tbbench plan ablation --shards 16 --sbatch study.sh && sbatch study.sh"
+    epilog=examples(
+        "tbbench plan quickstart",
+        "tbbench plan ablation --shards 16",
+        "tbbench plan ablation --shards 16 --sbatch study.sh && sbatch study.sh",
+    )
 )
 def plan(
     name: Name,

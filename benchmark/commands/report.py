@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.commands import examples
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -70,12 +71,14 @@ class Reporting:
 
 
 @app.command(
-    epilog="Examples:  tbbench report runs/quickstart  |  "
-    "tbbench report runs/mine runs/theirs  (several runs in one report)  |  "
-    "tbbench report runs/new --diff runs/old  |  "
-    "tbbench report --watch runs/quickstart  (while it runs)  |  "
-    "tbbench report runs/mine --paper paper/tables --naming names.toml  |  "
-    "tbbench report runs/mine --ab-study --ab-question alignment  (for people to judge)"
+    epilog=examples(
+        "tbbench report runs/quickstart",
+        "tbbench report runs/mine runs/theirs  # several runs in one report",
+        "tbbench report runs/new --diff runs/old",
+        "tbbench report --watch runs/quickstart  # while it runs",
+        "tbbench report runs/mine --paper paper/tables --naming names.toml",
+        "tbbench report runs/mine --ab-study --ab-question alignment  # for people to judge",
+    )
 )
 def report(
     context: typer.Context,

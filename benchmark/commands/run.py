@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, INTERRUPTED
+from benchmark.commands import FAILED, INTERRUPTED, examples
 from benchmark.commands.photo_options import PhotoOptions, photo_overrides, photo_source
 from benchmark.commands.run_options import Out, Overrides, Protocol
 
@@ -22,12 +22,14 @@ app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples:  tbbench run quickstart  |  "
-    "tbbench run quickstart --set training.steps=50 --out runs/short  |  "
-    "tbbench run mine.toml --set methods.textboost.steps=50  |  "
-    "tbbench run mine.toml --retry failed --max-failures 3 --cell-timeout 3600  |  "
-    "tbbench run dreambench-sd15 --dry-run  |  "
-    "tbbench run --photos my-dog --class-noun dog --descriptor corgi --backbone sd15"
+    epilog=examples(
+        "tbbench run quickstart",
+        "tbbench run quickstart --set training.steps=50 --out runs/short",
+        "tbbench run mine.toml --set methods.textboost.steps=50",
+        "tbbench run mine.toml --retry failed --max-failures 3 --cell-timeout 3600",
+        "tbbench run dreambench-sd15 --dry-run",
+        "tbbench run --photos my-dog --class-noun dog --descriptor corgi --backbone sd15",
+    )
 )
 def run(
     context: typer.Context,

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from benchmark.commands import examples
+
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples:  tbbench schema > run.schema.json  "
-    "(then `#:schema ./run.schema.json` as the first line of your run's TOML file)  |  "
-    "tbbench schema --markdown > docs/reference/configuration.md"
+    epilog=examples(
+        "tbbench schema > run.schema.json  # your run's first line: #:schema ./run.schema.json",
+        "tbbench schema --markdown > docs/reference/configuration.md",
+    )
 )
 def schema(
     markdown: Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, INTERRUPTED
+from benchmark.commands import FAILED, INTERRUPTED, examples
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples:  tbbench score out/textboost out/dreambooth  "
-    "(folders of seed0/SUBJECT/a_dog_in_the_jungle.png; each is a method)  |  "
-    "tbbench score --method mine=benchmarks/run7 --split n1-0  (with a name of its own)  |  "
-    "tbbench score pictures.csv --dataset toyworld  "
-    "(columns image, subject, prompt, seed, method)  |  "
-    "tbbench score samples/blip_diffusion  (DreamBench++: src_image, text, tgt_image)  |  "
-    "tbbench score runs/quickstart --image-encoders clip-vit-b-32  (a run, scored anew)  |  "
-    "tbbench score --ab anna.csv ben.csv --key key-fidelity-1a2b3c4d.json  (a blind study)"
+    epilog=examples(
+        "tbbench score out/textboost out/dreambooth  # each with seed0/dog/a_dog_in_the_jungle.png",
+        "tbbench score --method mine=benchmarks/run7 --split n1-0  # with a name of its own",
+        "tbbench score pictures.csv --dataset toyworld  # image, subject, prompt, seed, method",
+        "tbbench score samples/blip_diffusion  # DreamBench++: src_image, text, tgt_image",
+        "tbbench score runs/quickstart --image-encoders clip-vit-b-32  # a run, scored anew",
+        "tbbench score --ab anna.csv ben.csv --key key-fidelity-1a2b3c4d.json  # a blind study",
+    )
 )
 def score(
     context: typer.Context,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED
+from benchmark.commands import FAILED, examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +22,12 @@ STYLES = {"SUPPORTED": "green", "REFUTED": "bold red", "INCONCLUSIVE": "yellow"}
 
 
 @app.command(
-    epilog="Examples:  tbbench verify textboost-v1  (exact counts, without a run)  |  "
-    "tbbench verify runs/quickstart  (all claims that come with the project)  |  "
-    "tbbench verify mine.toml runs/a runs/b  |  "
-    "tbbench verify quickstart.zip --digest 3f1c...  (what `tbbench bundle` made)"
+    epilog=examples(
+        "tbbench verify textboost-v1  # exact counts, without a run",
+        "tbbench verify runs/quickstart  # all claims that come with the project",
+        "tbbench verify mine.toml runs/a runs/b",
+        "tbbench verify quickstart.zip --digest 3f1c...  # what `tbbench bundle` made",
+    )
 )
 def verify(
     what: Annotated[
