@@ -16,8 +16,8 @@ _HEAD = """# The command line
 
 What `--help` says of every command; `tbbench COMMAND --help` says it in a terminal, with colours
 where there are some. `tbbench --install-completion` has your shell complete commands and options.
-`NO_COLOR`, `FORCE_COLOR` and `COLUMNS` are honoured; what goes into a file or a pipe is plain and not
-wrapped.
+`NO_COLOR`, `FORCE_COLOR` and `COLUMNS` are honoured; what goes into a file or a pipe is plain and
+not wrapped.
 
 | exit code | meaning |
 |---|---|

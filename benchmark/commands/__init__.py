@@ -1,5 +1,14 @@
 """The commands of `tbbench`, a file each; `cli.py` puts them together."""
 
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
 FAILED, USER_MISTAKE, INTERRUPTED = 1, 2, 130
 """Exit codes beside 0; 1 is also a regression or a refuted claim."""
 
@@ -7,3 +16,13 @@ FAILED, USER_MISTAKE, INTERRUPTED = 1, 2, 130
 def examples(*lines: str) -> str:
     """The end of a command's `--help`: a command per line, what it is for after `  # `."""
     return "\n\n".join(("Examples:", *lines))
+
+
+def open_console(**options: Any) -> Console:
+    """Standard output. As wide as the terminal or `COLUMNS` says; a file or a pipe has no width, so
+    that nothing in it is wrapped or cut. `options` are those of rich's Console."""
+    from rich.console import Console
+
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        options.setdefault("width", 10_000)
+    return Console(**options)

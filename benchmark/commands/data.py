@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands import FAILED, examples
+from benchmark.commands import FAILED, examples, open_console
 from benchmark.errors import UserError
 
 app = typer.Typer(
@@ -19,7 +19,6 @@ app = typer.Typer(
 @app.command(epilog=examples("tbbench data fetch dreambench"))
 def fetch(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]) -> None:
     """Download a data set's photos, verified; what is there already is kept."""
-    from rich.console import Console
     from rich.progress import DownloadColumn, Progress
 
     from benchmark import dreambench
@@ -30,18 +29,17 @@ def fetch(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]
         fetched = dreambench.fetch(
             progress=lambda done, total: bars.update(task, completed=done, total=total)
         )
-    Console().print(str(fetched), highlight=False, soft_wrap=True)
+    open_console().print(str(fetched), highlight=False, soft_wrap=True)
 
 
 @app.command(epilog=examples("tbbench data check dreambench"))
 def check(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]) -> None:
     """Compare every photo with its recorded checksum; exit code 1 when one is damaged."""
-    from rich.console import Console
 
     from benchmark import dreambench
 
     _only_dreambench(name)
-    console = Console()
+    console = open_console()
     dataset = dreambench.DreamBench()
     problems = dataset.check()
     for problem in problems:

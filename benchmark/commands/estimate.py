@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands import examples
+from benchmark.commands import examples, open_console
 from benchmark.errors import UserError
 
 app = typer.Typer()
@@ -96,7 +96,7 @@ def estimate(
         )
         for method, preset in ask.chosen_methods(methods)
     ]
-    console, progress = Console(highlight=False), Console(stderr=True)
+    console, progress = open_console(highlight=False), Console(stderr=True)
     if gpu_memory is not None:
         steps = track(questions, "predicting", console=progress, transient=True)
         fits = list(ask.fits(steps, gpu_memory * ask.GIB))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands import examples
+from benchmark.commands import examples, open_console
 from benchmark.errors import UserError, plugin_code
 
 app = typer.Typer()
@@ -27,7 +27,6 @@ def methods(
 
     Parameters are counted by the methods' own code on the named architecture, without weights.
     """
-    from rich.console import Console
     from rich.progress import track
     from rich.table import Table
 
@@ -38,7 +37,7 @@ def methods(
 
     if on not in ARCHITECTURES:
         raise UserError(unknown("architecture", on, list(ARCHITECTURES)))
-    console = Console()
+    console = open_console()
     known, broken = [], []
     for name in method_names():
         try:
@@ -78,10 +77,9 @@ def methods(
 )
 def protocols() -> None:
     """List the protocols: how each makes and scores pictures, and what is not as published."""
-    from rich.console import Console
 
     from benchmark.protocol_table import as_text
 
-    console = Console()
+    console = open_console()
     for line in as_text():
         console.print(line, highlight=False)

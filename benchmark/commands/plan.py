@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands import examples
+from benchmark.commands import examples, open_console
 from benchmark.commands.run_options import Name, Out, Overrides, Protocol
 
 app = typer.Typer()
@@ -35,8 +35,6 @@ def plan(
 ) -> None:
     """Show the cells of a run without doing any, and how `tbbench run --shard i/N` divides them."""
     import json
-
-    from rich.console import Console
 
     from benchmark.atomic import write_text
     from benchmark.config import load_config
@@ -73,6 +71,6 @@ def plan(
     if json_:
         print(json.dumps({"name": config.name, "shards": shards, "cells": cells}, indent=2))
         return
-    console = Console(highlight=False)
+    console = open_console(highlight=False)
     for table in tables(config.title, cells, shards):
         console.print(table)

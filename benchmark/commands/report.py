@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.commands import examples
+from benchmark.commands import examples, open_console
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -126,7 +126,6 @@ def report(
 
     Several runs are merged by method; runs that cannot be compared are refused.
     """
-    from rich.console import Console
 
     asked = {"question": ab_question, "methods": ab_methods, "pairs": ab_pairs, "seed": ab_seed}
     request = Request(
@@ -144,7 +143,7 @@ def report(
     )
     check(request)
     reporting: Reporting = context.find_root().obj
-    reporting.write(request, Console())
+    reporting.write(request, open_console())
 
 
 def check(request: Request) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, INTERRUPTED, examples
+from benchmark.commands import FAILED, INTERRUPTED, examples, open_console
 from benchmark.commands.photo_options import PhotoOptions, photo_overrides, photo_source
 from benchmark.commands.run_options import Out, Overrides, Protocol
 
@@ -120,7 +120,6 @@ def run(
     The same command goes on where an earlier one stopped, and a finished run is not done again. A
     cell that fails ends no other; the exit code is then 1.
     """
-    from rich.console import Console
 
     from benchmark.collect import states
     from benchmark.config import load_config
@@ -151,7 +150,7 @@ def run(
     if retry not in RETRIES:
         raise UserError(f"--retry {shown(retry)}: expected {', '.join(RETRIES)}")
     config = load_config(source, overrides, protocol)
-    console = Console()
+    console = open_console()
     if config.photos is not None:
         from benchmark.own_photos import about, register
 

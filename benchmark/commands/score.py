@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, INTERRUPTED, examples
+from benchmark.commands import FAILED, INTERRUPTED, examples, open_console
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -96,7 +96,6 @@ def score(
     for option, given in (("--key", key), ("--json", as_json)):
         if given:
             raise UserError(f"{option} is for the answers of a blind study; add --ab")
-    from rich.console import Console
 
     from benchmark.any_pictures.find import find_pictures
     from benchmark.any_pictures.options import make_request
@@ -127,7 +126,7 @@ def score(
         refuse_serious(found.problems)
     failures = []
     if found.batches:
-        console = Console()
+        console = open_console()
         try:
             outcome = score_found(found, request, console)
         except KeyboardInterrupt:

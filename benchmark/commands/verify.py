@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, examples
+from benchmark.commands import FAILED, examples, open_console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +71,7 @@ def verify(
     if as_json:
         typer.echo(json.dumps([verdict.to_json() for verdict in verdicts], indent=2))
     else:
-        console = Console(highlight=False)
+        console = open_console(highlight=False)
         console.print(_table(verdicts))
         console.print(_count(verdicts), markup=False)
     bad = {"REFUTED", "INCONCLUSIVE", "NOT MEASURED"} if strict else {"REFUTED"}
