@@ -15,6 +15,7 @@ from benchmark.commands import (
     data,
     doctor,
     estimate,
+    export,
     listing,
     merge,
     perf,
@@ -77,6 +78,7 @@ app.add_typer(cache.app, name="cache")
 app.add_typer(perf.app, name="perf")
 app.add_typer(verify.app)
 app.add_typer(bundle.app)
+app.add_typer(export.app)
 app.add_typer(check.app)
 
 
