@@ -153,8 +153,8 @@ def counted(number: int, noun: str) -> str:
 
 def _methods(rows: pd.DataFrame) -> str:
     lines = [
-        f"| {plain(method)}{' (control)' if method in CONTROLS else ''} | {plain(preset)} "
-        f"| {part['subject'].nunique()} | {len(part)} |"
+        f"| {plain(str(method))}{' (control)' if method in CONTROLS else ''} "
+        f"| {plain(str(preset))} | {part['subject'].nunique()} | {len(part)} |"
         for (method, preset), part in rows.groupby(["method", "preset"], sort=True)
     ]
     head = ["| method | preset | subjects | pictures |", "|:---|:---|---:|---:|"]

@@ -1,12 +1,15 @@
 """docs/how-to/results.md: its examples, as they stand there, read a run."""
 
 import re
+import shlex
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from benchmark.cli import app
 from tests.reports.made_up import SKILL, SUBJECTS, cell, make_run
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "how-to" / "results.md"
@@ -52,3 +55,24 @@ def test_compare_does_as_the_page_says(results: pd.DataFrame) -> None:
     assert isinstance(table, pd.DataFrame)
     assert {"low", "high", "p_holm"} <= set(table.columns)
     assert "textboost" in set(table["label"])
+
+
+def test_an_export_reads_as_the_page_says(
+    results: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not `datasets` alone: this repository's folder of that name could be imported.
+    pytest.importorskip(
+        "datasets.load", reason="needs Hugging Face's datasets: pip install .[test]"
+    )
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    words = shlex.split(example("bash", "tbbench export"))
+    assert CliRunner().invoke(app, words[1:], catch_exceptions=False).exit_code == 0
+    start, _, last = example("python", "load_dataset").rpartition("\n")
+    found: dict[str, object] = {}
+    exec(start, found)
+    image, prompt, fidelity = eval(last, found)
+    assert (tmp_path / "cache").is_dir()
+    assert image.size == (64, 64)
+    assert prompt in set(results["prompt"])
+    assert fidelity in set(results.query("metric == 'fidelity' and encoder == 'toy-clip'")["value"])

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from benchmark.commands import examples, open_console
+
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples:  tbbench export runs/quickstart --out pictures  |  "
-    "tbbench export runs/mine --out pictures --license cc-by-4.0  |  "
-    'then in Python: datasets.load_dataset("imagefolder", data_dir="pictures", split="train")'
+    epilog=examples(
+        "tbbench export runs/quickstart --out pictures",
+        "tbbench export runs/mine --out pictures --license cc-by-4.0",
+    )
 )
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
@@ -31,9 +34,9 @@ def export(
     """Write a Hugging Face dataset folder: generated pictures, prompts, scores and a card.
 
     Photos that methods learned from stay out, and so do pictures of `copy`, which are photos,
-    unless the toy world drew them. Cells that failed or are pending are counted in the card.
+    unless the toy world drew them. Cells that failed or are pending are counted in the card. In
+    Python: datasets.load_dataset("imagefolder", data_dir="pictures", split="train").
     """
-    from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress
 
     from benchmark.dataset_card import counted, held_back, licence, makers
@@ -41,7 +44,7 @@ def export(
     from benchmark.hf_dataset import export as export_run
     from benchmark.store import Run
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console(highlight=False, soft_wrap=True)
     opened = Run.open(run)
     bars = Progress(
         *Progress.get_default_columns(),
