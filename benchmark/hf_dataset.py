@@ -254,6 +254,15 @@ def _without_paths(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
+    """Texts are Arrow's `string`: early versions of `datasets` know no `large_string`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    fields = [
+        pa.field(field.name, pa.string()) if pa.types.is_large_string(field.type) else field
+        for field in table.schema
+    ]
     content = io.BytesIO()
-    frame.to_parquet(content, index=False)
+    pq.write_table(table.cast(pa.schema(fields, table.schema.metadata)), content)
     return content.getvalue()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -147,6 +148,14 @@ def test_the_tables_are_the_runs_own(run, tmp_path):
         pd.testing.assert_frame_equal(table, pd.read_parquet(run.path / f"{name}.parquet"))
     # Messages of failures may hold paths and names of the user's machine.
     assert not (tmp_path / "out" / "tables" / "cells.parquet").exists()
+
+
+def test_texts_are_of_the_type_that_datasets_4_knows(run, tmp_path):
+    export(run, tmp_path / "out")
+    for name in ("metadata", "tables/results", "tables/costs"):
+        types = {str(field.type) for field in pq.read_schema(tmp_path / "out" / f"{name}.parquet")}
+        assert "string" in types
+        assert not types - {"string", "int64", "double"}
 
 
 def test_a_backbone_in_a_folder_is_named_without_its_place(tmp_path):
