@@ -34,6 +34,7 @@ SAMPLERS = ("dpm++", "ddim", "ddim-eta1", "default")
 `default` the scheduler that the backbone ships with."""
 
 EXECUTORS = ("local", "ray")
+TRACKERS = ("tensorboard", "wandb", "mlflow")
 
 
 def _file_name(value: str) -> str:
@@ -193,6 +194,17 @@ class Execution(Part):
     """Whether torch must take deterministic kernels and refuse operations that have none."""
 
 
+class Tracking(Part):
+    """Where losses, costs and scores also go as cells end. Nothing here changes a result."""
+
+    to: Annotated[
+        tuple[Annotated[str, _Known("tracker", TRACKERS)], ...],
+        Field(strict=False),
+        AfterValidator(_without_repeats),
+    ] = ()
+    """Names of trackers, each an extra to install: docs/how-to/trackers.md."""
+
+
 class RunConfig(Part):
     """A whole run. Which names exist (methods, subjects, ...) is checked when it is planned."""
 
@@ -228,6 +240,8 @@ class RunConfig(Part):
     """What the pictures are scored with."""
     execution: Execution = Execution()
     """How the work is spread. Nothing here changes a result."""
+    tracking: Tracking = Tracking()
+    """Where losses, costs and scores also go as cells end. Nothing here changes a result."""
 
 
 def ready_runs() -> list[str]:
@@ -368,6 +382,7 @@ def _siblings(location: tuple[int | str, ...]) -> list[str]:
         "generation": Generation,
         "scoring": Scoring,
         "execution": Execution,
+        "tracking": Tracking,
     }
     part = tables[str(location[0])] if len(location) > 1 else RunConfig
     prefix = "".join(f"{step}." for step in location[:-1])

@@ -55,6 +55,7 @@ def look() -> Iterator[Finding]:
 
 def ready(config: RunConfig) -> Iterator[Finding]:
     """Whether the run can start; what it needs and does not find is downloaded now."""
+    from benchmark.accelerate_choice import accelerate_device
     from benchmark.executors.local import choose_devices
     from benchmark.plan import check_ready, plan
 
@@ -64,7 +65,8 @@ def ready(config: RunConfig) -> Iterator[Finding]:
         yield Finding(OK, "plan", f"{len(cells)} cells, {config.backbone} on {config.dataset}")
         check_ready(cells)
         yield Finding(OK, "photos, metrics, encoders", "all there")
-        chosen = choose_devices(execution.device, execution.workers, execution.threads)
+        device = accelerate_device(execution.device)
+        chosen = choose_devices(device, execution.workers, execution.threads)
         yield Finding(OK, "device", ", ".join(chosen))
     except UserError as error:
         yield Finding(PROBLEM, f"run {config.name}", str(error))

@@ -37,6 +37,7 @@ from benchmark.progress import RunProgress
 from benchmark.records import read_versioned, write_sealed
 from benchmark.shards import Shard
 from benchmark.store import QUARANTINE, RUN_VERSION, Run, cell_folder
+from benchmark.tracking import Tracking, check_trackers
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def run_benchmark(
     that failed before and are not tried again count as failures all the same.
     """
     check_folder(path)
+    check_trackers(config.tracking.to)
     resolved = read_resolved(path)
     cells = plan(config, resolved)
     mine = shard.of(cells) if shard else cells
@@ -252,12 +254,17 @@ def work_on(
         console.print(f"{path}/environment.json: {error.strerror}", markup=False, highlight=False)
     jobs = make_jobs(config, path, leaders_first(missing))
     progress = RunProgress(console, total, total - len(missing), fates)
-    order = PriorOrder(progress)
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    tracking = Tracking(config.tracking.to, path, progress, say)
+    order = PriorOrder(tracking)
 
     def busy(job: Job) -> bool:
         return order.put_off(job) or cell_folder(path, job.key).busy()
 
-    with progress:
+    with progress, tracking:
         executor.run_jobs(
             jobs,
             devices,

@@ -77,6 +77,13 @@ def run(
         str | None,
         typer.Option(metavar="HOST:PORT", help="A running Ray cluster to join, or auto."),
     ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TRACKER",
+            help="tensorboard, wandb or mlflow: losses, costs and scores go there too. Repeatable.",
+        ),
+    ] = None,
     protocol: Protocol = None,
     shard: Annotated[
         str | None,
@@ -142,6 +149,8 @@ def run(
         overrides.append(f"execution.executor={json.dumps(executor)}")
     if address is not None:
         overrides.append(f"execution.address={json.dumps(address)}")
+    if track:
+        overrides.append(f"tracking.to={json.dumps(track)}")
     part = parse_shard(shard) if shard is not None else None
     if cell_timeout is not None:
         overrides.append(f"execution.cell_timeout={cell_timeout!r}")

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from benchmark.accelerate_choice import accelerate_device
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def choose_executor(execution: Execution, idle: bool = False) -> Chosen:
 
     No cluster is started or joined where it would be `idle`.
     """
-    asked = (execution.device, execution.workers, execution.threads)
+    device = accelerate_device(execution.device)
+    asked = (device, execution.workers, execution.threads)
     if execution.executor == "local":
         from benchmark.executors import local
 
@@ -55,7 +57,7 @@ def choose_executor(execution: Execution, idle: bool = False) -> Chosen:
         return Chosen([], ray.run_jobs)
     cpus = (execution.workers or 1) * execution.threads
     joined = ExitStack()
-    gpus = execution.device != "cpu"
+    gpus = device != "cpu"
     joined.enter_context(ray_cluster.joined(execution.address, cpus, gpus))
     try:
         devices = ray_cluster.choose_devices(*asked)
