@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,10 @@ def _scores(folder: CellFolder) -> dict[str, float]:
     if scores.empty:
         return {}
     names = ["metric", "encoder", "reference"]
-    means = scores.assign(**{name: scores[name].fillna("") for name in names})
-    found = means.groupby(names)["value"].mean()
-    return {
-        "/".join(["score", *(part for part in parts if part)]): float(value)
-        for parts, value in found.items()
-        if math.isfinite(value)
-    }
+    given = scores.assign(name=scores[names].fillna("").agg(list, axis=1).map(_score_name))
+    means = given.groupby("name")["value"].mean().to_dict()
+    return {str(name): float(value) for name, value in means.items() if math.isfinite(value)}
+
+
+def _score_name(parts: Sequence[str]) -> str:
+    return "/".join(["score", *(part for part in parts if part)])
