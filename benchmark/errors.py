@@ -41,7 +41,7 @@ def short(text: str, longest: int) -> str:
 def plugin_code(kind: str, name: str) -> Iterator[None]:
     """Around everything that reads or imports a file found by its name, ours or a plug-in's.
 
-    Raises UserError when that is broken. kind: "method" or "metric".
+    Raises UserError when that is broken. kind: "method", "metric" or "backbone".
     """
     try:
         yield

@@ -2,7 +2,7 @@
 
 Listing and versioning read files only; a method is imported (and torch with it) when
 `get_method` asks for it. Other packages add methods through the entry point group
-`textboost_bench.methods`: the entry's name is the method's name, its value "module:Class".
+`tbbench.methods`: the entry's name is the method's name, its value "module:Class".
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
     "own_method_names",
 ]
 
-ENTRY_POINT_GROUP = "textboost_bench.methods"
+ENTRY_POINT_GROUP = "tbbench.methods"
 # What the methods share; every other file in this folder is a method.
 SHARED_FILES = frozenset({"interface", "model_card", "prior_preservation", "versions"})
 # How a file says "++".

@@ -186,7 +186,7 @@ def install(folder: Path) -> None:
             f"Metadata-Version: 2.1\nName: {name}-plugin\nVersion: 1.0\n"
         )
         (about / "entry_points.txt").write_text(
-            f"[textboost_bench.methods]\n{name} = {name}_plugin:{name.capitalize()}\n"
+            f"[tbbench.methods]\n{name} = {name}_plugin:{name.capitalize()}\n"
         )
 
 

@@ -1,13 +1,16 @@
 """The untouched text-to-image models that methods personalize.
 
 A new backbone is one entry in `HUB` (hub.py) or in `NAMED`; a folder in diffusers' format and a
-model on the hub, `owner/name` or `owner/name@revision`, need none.
+model on the hub, `owner/name` or `owner/name@revision`, need none. Other packages add backbones
+through the entry point group `tbbench.backbones`: the entry's name is the backbone's, its value a
+function without arguments that gives a `Backbone`. It is imported when a run names it, not before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from benchmark.backbones.backbone import Backbone, general_captions
@@ -19,10 +22,12 @@ from benchmark.backbones.folder import (
 )
 from benchmark.backbones.hub import HUB, HUB_ID, open_hub, open_hub_id
 from benchmark.backbones.toy import TOY_NOTE, toy_captions, toy_folder
-from benchmark.errors import UserError
+from benchmark.errors import UserError, plugin_code
 from benchmark.subjects import unknown
 
-__all__ = ["NAMED", "Backbone", "open_backbone", "open_folder"]
+__all__ = ["NAMED", "Backbone", "backbone_names", "open_backbone", "open_folder"]
+
+ENTRY_POINTS = "tbbench.backbones"
 
 
 def open_folder(name: str, folder: Path, captions: Path, note: str) -> Backbone:
@@ -44,6 +49,26 @@ NAMED: dict[str, Callable[[], Backbone]] = {
 }
 
 
+def backbone_names() -> list[str]:
+    """All names, ours first and then those of installed packages, of which none is imported."""
+    return [*NAMED, *sorted(_plugins().keys() - NAMED.keys())]
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+
+
+def _open_plugin(entry: EntryPoint) -> Backbone:
+    with plugin_code("backbone", entry.name):
+        made = entry.load()()
+    if not isinstance(made, Backbone) or made.name != entry.name:
+        raise UserError(
+            f"backbone {entry.name!r}: {entry.value} gave no Backbone of that name; that is for "
+            "the package that offers it to mend"
+        )
+    return made
+
+
 @lru_cache
 def open_backbone(name: str) -> Backbone:
     """The backbone called `name`, in the folder `name` or with the hub id `name`.
@@ -52,12 +77,19 @@ def open_backbone(name: str) -> Backbone:
     begins. UserError when there is no such backbone or it cannot be had.
     """
     if name in NAMED:
+        if name in _plugins():
+            raise UserError(
+                f"backbone {name!r} is one of ours, and {_plugins()[name].value} takes its name; "
+                "uninstall that package, or have its entry point called otherwise"
+            )
         return NAMED[name]()
+    if name in _plugins():
+        return _open_plugin(_plugins()[name])
     if Path(name).is_dir():
         return open_folder(name, Path(name).resolve(), general_captions(), "local folder")
     if HUB_ID.fullmatch(name):
         return open_hub_id(name)
     raise UserError(
-        f"{unknown('backbone', name, list(NAMED))}, a folder made by diffusers or a hub id "
+        f"{unknown('backbone', name, backbone_names())}, a folder made by diffusers or a hub id "
         "(owner/name@commit)"
     )

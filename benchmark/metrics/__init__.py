@@ -16,7 +16,7 @@ A metric's file holds
   `score(rows, images, device)`, with a row for every picture, for `"model"` `score(probed)`.
 
 A package outside this project adds a metric through an entry point in the group
-`textboost_bench.metrics` that names such a module.
+`tbbench.metrics` that names such a module.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from benchmark.metrics.evidence import Evidence
     from benchmark.metrics.probed import Probed
 
-ENTRY_POINTS = "textboost_bench.metrics"
+ENTRY_POINTS = "tbbench.metrics"
 NOT_METRICS = frozenset({"augmented", "encoders", "evidence", "probed"})
 PROBES = frozenset({"class", "drift"})
 

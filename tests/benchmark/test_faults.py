@@ -31,7 +31,7 @@ def faults(small: Callable[..., RunConfig], tmp_path: Path) -> Callable[..., Non
     about.mkdir(parents=True)
     shutil.copy(ROOT / "tests" / "benchmark" / "faulty.py", plugin)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[textboost_bench.methods]\nfaulty = faulty:Faulty\n")
+    (about / "entry_points.txt").write_text("[tbbench.methods]\nfaulty = faulty:Faulty\n")
 
     def write(*names: str, **changes: Any) -> None:
         methods = [{"name": "faulty", "preset": name} for name in names]

@@ -1,7 +1,8 @@
-"""The README's examples do what it says of them."""
+"""The examples of the how-to pages do what is said of them, and are those of examples/plugin."""
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -11,21 +12,26 @@ import pytest
 
 from benchmark.config import parse_config
 from benchmark.metrics.evidence import Evidence
-from methods import Task, method_names
+from methods import Task
 from methods.interface import Compute, Method
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parent.parent
+HOW_TO = ROOT / "docs" / "how-to"
+PLUGIN = ROOT / "examples" / "plugin"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def block(page: str, language: str, beginning: str = "") -> str:
+    """The page's one block in this language with this beginning."""
+    text = (HOW_TO / page).read_text(encoding="utf-8")
+    found = re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    (only,) = [one for one in found if one.startswith(beginning)]
+    return str(only)
 
 
-def module(tmp_path: Path, beginning: str) -> ModuleType:
-    """The README's Python block with this beginning, imported from a file."""
-    (source,) = [block for block in blocks("python") if block.startswith(beginning)]
+def module(tmp_path: Path, page: str) -> ModuleType:
+    """The page's Python block, imported from a file."""
     path = tmp_path / "example.py"
-    path.write_text(source)
+    path.write_text(block(page, "python"))
     spec = importlib.util.spec_from_file_location("example", path)
     assert spec
     assert spec.loader
@@ -34,18 +40,27 @@ def module(tmp_path: Path, beginning: str) -> ModuleType:
     return loaded
 
 
-def test_the_configurations_are_valid() -> None:
-    names = [parse_config(block, "README.md").name for block in blocks("toml")]
-    assert names == ["my-run", "words"]
+@pytest.mark.parametrize(
+    ("page", "file"), [("method.md", "words.py"), ("metric.md", "best_match.py")]
+)
+def test_a_page_and_the_example_package_hold_the_same_file(page: str, file: str) -> None:
+    assert block(page, "python") == (PLUGIN / "tbbench_example" / file).read_text("utf-8")
 
 
-def test_the_methods_table_is_complete() -> None:
-    section = README.split("### Methods")[1].split("###")[0]
-    assert sorted(re.findall(r"^\| `([a-z0-9+-]+)`", section, re.MULTILINE)) == method_names()
+def test_the_page_and_the_package_name_the_same_entry_points() -> None:
+    shown = tomllib.loads(block("plugin.md", "toml"))["project"]["entry-points"]
+    offered = tomllib.loads((PLUGIN / "pyproject.toml").read_text("utf-8"))["project"]
+    assert shown == offered["entry-points"]
+
+
+def test_the_configuration_is_valid() -> None:
+    assert parse_config(block("method.md", "toml"), "method.md").name == "words"
+    for form in ('backbone = "models', 'backbone = "owner'):
+        assert tomllib.loads(block("backbone.md", "toml", form))["backbone"]
 
 
 def test_the_method_describes_the_subject_in_words(tmp_path: Path) -> None:
-    method = module(tmp_path, '"""Control `words`').Words()
+    method = module(tmp_path, "method.md").Words()
     assert isinstance(method, Method)
     task = Task(
         subject="vase",
@@ -66,7 +81,7 @@ def test_the_method_describes_the_subject_in_words(tmp_path: Path) -> None:
 
 
 def test_the_metric_takes_the_best_of_the_held_out_photos(tmp_path: Path) -> None:
-    metric = module(tmp_path, '"""Best match')
+    metric = module(tmp_path, "metric.md")
     columns = {"prompt_id": ["p", "p"], "prompt": ["a", "a"], "seed": [0, 1], "image": ["0", "1"]}
     unseen = np.array([[0, 1], [0.6, 0.8]], np.float32)
     evidence = Evidence(
