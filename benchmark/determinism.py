@@ -57,6 +57,7 @@ class Repeated:
 
     @property
     def equal(self) -> bool:
+        """Whether the second time succeeded and no part of it differs from the first."""
         return not self.failure and not any(part.different for part in self.parts.values())
 
 

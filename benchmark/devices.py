@@ -16,7 +16,8 @@ class Device(Protocol):
     """What the clock needs of the device."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What torch calls it: "cpu", "cuda", "cuda:N" or "mps"."""
 
     def synchronise(self) -> None:
         """Waits until all work given to the device is done."""
@@ -45,20 +46,26 @@ class Cpu:
 
     name = "cpu"
 
-    def synchronise(self) -> None: ...
+    def synchronise(self) -> None:
+        """Nothing to wait for: work on the host is done when its call returns."""
 
-    def reset_peaks(self) -> None: ...
+    def reset_peaks(self) -> None:
+        """Nothing to reset."""
 
     def peaks(self) -> dict[str, int]:
+        """Empty: the host's memory is measured elsewhere, for every device."""
         return {}
 
     def look(self, processes: Collection[int]) -> Mapping[str, int | None]:
+        """Empty, for the same reason as `peaks`."""
         return {}
 
     def joules(self) -> float | None:
+        """None: the host's energy is not counted."""
         return None
 
     def alone(self) -> bool:
+        """False: nobody watches who else uses the host."""
         return False
 
 
@@ -72,9 +79,11 @@ class Cuda:
         self._seen = self._shared = False
 
     def synchronise(self) -> None:
+        """Waits until all kernels on the device are done."""
         self._cuda.synchronize(self.name)
 
     def reset_peaks(self) -> None:
+        """Frees torch's unused memory, then starts its peaks and the watch for others afresh."""
         # What an earlier stage keeps in torch's pool is none of this one's.
         self._cuda.empty_cache()
         self._cuda.reset_peak_memory_stats(self.name)
@@ -100,9 +109,11 @@ class Cuda:
         return {"peak_device_bytes": use.ours} if use.listed else {}
 
     def joules(self) -> float | None:
+        """The driver's counter of energy, in joules; None where the driver has none."""
         return None if self._card is None else self._card.joules()
 
     def alone(self) -> bool:
+        """Whether `look` has seen our processes since the last reset, and never anybody else's."""
         return self._seen and not self._shared
 
 
@@ -115,12 +126,15 @@ class Mps:
         self._mps = mps
 
     def synchronise(self) -> None:
+        """Waits until all kernels on the device are done."""
         self._mps.synchronize()
 
     def reset_peaks(self) -> None:
+        """Frees torch's unused memory; there are no peaks to reset."""
         self._mps.empty_cache()
 
     def peaks(self) -> dict[str, int]:
+        """Empty: torch keeps no peaks here, `look` takes them."""
         return {}
 
     def look(self, processes: Collection[int]) -> Mapping[str, int | None]:
@@ -131,9 +145,11 @@ class Mps:
         }
 
     def joules(self) -> float | None:
+        """None: there is no counter to read."""
         return None
 
     def alone(self) -> bool:
+        """False: Metal does not tell who else uses the device."""
         return False
 
 

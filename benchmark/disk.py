@@ -43,6 +43,7 @@ class Need:
 
     @property
     def total(self) -> int:
+        """Bytes of all three together."""
         return self.pictures + self.checkpoints + self.records
 
 
@@ -124,6 +125,7 @@ class Room:
         """Why no more cells start, in one line; None while there is room."""
 
     def __call__(self) -> bool:
+        """Whether the next cells fit; `reason` says why not."""
         if self.reason is None:
             try:
                 free = free_bytes(self._path)

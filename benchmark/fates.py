@@ -43,12 +43,14 @@ class Fates:
         self._begun: dict[str, Begun] = {}
 
     def started(self, job: Job) -> None:
+        """Notes the attempts so far and where in its log, in bytes, the cell begins."""
         folder = _folder(job)
         size = folder.log.stat().st_size if folder.log.is_file() else 0
         self.begun += 1
         self._begun[job.key] = Begun(folder.state()["attempts"], size)
 
     def progressed(self, job: Job, stage: str) -> None:
+        """Notes the stage that the cell has reached."""
         self._begun[job.key].stage = stage
 
     def ended(self, job: Job, exit_code: int) -> Fate:

@@ -63,6 +63,7 @@ class Stage:
     pictures: int = 0
 
     def add(self, measure: str, value: float, unit: str, kind: str = "measured") -> None:
+        """Adds a cost of this stage; `unit` is the value's, `kind` how it came about."""
         self.costs.append(Cost(self.name, measure, float(value), unit, kind))
 
     def __enter__(self) -> Self:

@@ -37,6 +37,7 @@ class Merged:
 
     @property
     def missing(self) -> int:
+        """How many planned cells are neither done nor failed."""
         return len(self.run.planned) - self.done - self.failed
 
 

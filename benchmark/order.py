@@ -61,22 +61,26 @@ class PriorOrder:
         return name is not None and name in self._making
 
     def started(self, job: Job) -> None:
+        """Notes the cell as the maker of its prior images, unless its method has them all."""
         name = self._set(job)
         if name is not None and (name, job.cell["method"]) not in self._prepared:
             self._making[name] = job.key
         self._watcher.started(job)
 
     def progressed(self, job: Job, stage: str, done: int, total: int) -> None:
+        """Once a cell trains, its prior images are there: the others may start."""
         if stage not in BEFORE_TRAINING:
             self._made(job, prepared=True)
         self._watcher.progressed(job, stage, done, total)
 
     def ended(self, job: Job, exit_code: int) -> None:
+        """The cell makes no prior images any more, whatever became of it."""
         # A cell that failed on the way has made nothing: the next one of its method is to.
         self._made(job, prepared=False)
         self._watcher.ended(job, exit_code)
 
     def waiting(self, jobs: int) -> None:
+        """Passed on to the other watcher."""
         self._watcher.waiting(jobs)
 
     def _set(self, job: Job) -> str | None:

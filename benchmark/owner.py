@@ -130,6 +130,7 @@ class Ownership:
         self._thread = threading.Thread(target=self._beat, name="owner's heartbeat", daemon=True)
 
     def start(self) -> None:
+        """Starts the heartbeat."""
         self._thread.start()
 
     def still(self) -> bool:

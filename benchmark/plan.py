@@ -96,6 +96,7 @@ class Cell:
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> Cell:
+        """The cell that `to_json` wrote. TypeError where a field is missing or unknown."""
         return Cell(**content)
 
 

@@ -58,11 +58,13 @@ class RunProgress:
         self._bars.stop()
 
     def started(self, job: Job) -> None:
+        """Adds the cell's bar."""
         self._fates.started(job)
         self._begun[job.key] = time.monotonic()
         self._tasks[job.key] = self._bars.add_task(f"  {escape(job.label)}", total=None)
 
     def progressed(self, job: Job, stage: str, done: int, total: int) -> None:
+        """Moves the cell's bar; a new stage starts it afresh."""
         self._fates.progressed(job, stage)
         task = self._tasks[job.key]
         description = f"  {escape(job.label)} · {stage}"
@@ -71,6 +73,7 @@ class RunProgress:
         self._bars.update(task, completed=done, total=total or None)
 
     def ended(self, job: Job, exit_code: int) -> None:
+        """Takes the bar away. Prints a line on failure or remark, without a terminal always."""
         self._bars.remove_task(self._tasks.pop(job.key))
         found = self._fates.ended(job, exit_code)
         seconds = time.monotonic() - self._begun.pop(job.key)
@@ -84,6 +87,7 @@ class RunProgress:
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def waiting(self, jobs: int) -> None:
+        """Says on the bar of all cells how many another run works on."""
         self._bars.update(self._all, description=f"cells ({jobs} with another run)")
 
     def _description(self, task: TaskID) -> str:

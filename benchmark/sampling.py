@@ -32,6 +32,7 @@ class Sampler:
         """Processor time that the thread took until its last look was done."""
 
     def start(self) -> None:
+        """Looks once, then goes on looking in a thread until it is stopped."""
         self._take()
         self._thread.start()
 

@@ -50,17 +50,21 @@ class CellFolder:
 
     @property
     def images(self) -> Path:
+        """The folder of the generated pictures."""
         return self.path / "images"
 
     @property
     def checkpoint(self) -> Path:
+        """The folder that the method's `save` writes into."""
         return self.path / "checkpoint"
 
     @property
     def log(self) -> Path:
+        """What the worker printed, in all attempts."""
         return self.path / "log.txt"
 
     def image(self, prompt_id: str, seed: int) -> Path:
+        """The picture of one prompt and seed, as PNG, whether or not it is there yet."""
         return self.images / f"{prompt_id}-{seed}.png"
 
     def losses(self) -> dict[str, list[float]]:
@@ -105,6 +109,7 @@ class CellFolder:
         }
 
     def done(self) -> bool:
+        """Whether the cell is done and what came of it is as it was written."""
         return bool(self.state()["status"] == "done")
 
     def begin(self, cell: Cell) -> None:
@@ -268,6 +273,7 @@ class Run:
         )
 
     def folder(self, cell_key: str) -> CellFolder:
+        """The cell's folder in this run, whether or not it is there yet."""
         return cell_folder(self.path, cell_key)
 
     def cells(self) -> pd.DataFrame:

@@ -86,7 +86,8 @@ class Dataset(Protocol):
     """What the harness asks of a data set."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The data set's name, as configurations spell it."""
 
     def subject_names(self) -> list[str]:
         """All subjects, in the data set's own order."""

@@ -44,6 +44,7 @@ class Cell:
 
     @property
     def missing(self) -> bool:
+        """Whether there is no value: None, or a number that is NaN."""
         return self.value is None or (not isinstance(self.value, str) and math.isnan(self.value))
 
 
@@ -61,6 +62,7 @@ class Head:
 
     @property
     def title(self) -> str:
+        """The head's lines as one."""
         return " ".join(self.lines)
 
 

@@ -47,6 +47,7 @@ class Lead:
 
     @property
     def second(self) -> Rival:
+        """The rival that is nearest to the best."""
         return self.rivals[0]
 
     @property

@@ -61,6 +61,7 @@ class Study:
 
     @property
     def title(self) -> str:
+        """The runs' titles, each once, joined by " + "."""
         titles = [str(part.run.about.get("title") or part.run.config.title) for part in self.parts]
         return " + ".join(dict.fromkeys(titles))
 

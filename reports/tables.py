@@ -59,6 +59,7 @@ class Column:
 
     @property
     def arrow(self) -> str:
+        """Which way is better, as an arrow; empty where neither is."""
         return ARROWS.get(self.better or "", "")
 
     @property

@@ -51,6 +51,7 @@ class Found:
 
     @property
     def pictures(self) -> int:
+        """How many pictures there are to score, over all batches."""
         return sum(len(batch.pictures) for batch in self.batches)
 
     @property

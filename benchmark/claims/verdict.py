@@ -72,6 +72,7 @@ class Verdict:
     """For NOT MEASURED, where there is one: a predicted value beside the missing measurement."""
 
     def to_json(self) -> dict[str, Any]:
+        """The fields as plain values; what lies below them likewise."""
         return dataclasses.asdict(self)
 
 

@@ -37,10 +37,12 @@ class Job:
     """Whether embeddings that were kept may not be used: all is to be computed anew."""
 
     def to_text(self) -> str:
+        """The job as JSON, for a worker in another process."""
         return json.dumps(vars(self))
 
     @staticmethod
     def from_text(text: str) -> Job:
+        """The job that `to_text` wrote."""
         return Job(**json.loads(text))
 
 

@@ -26,7 +26,8 @@ class RunJobs(Protocol):
         *,
         busy: Callable[[Job], bool] = ...,
         keep_going: Callable[[], bool] = ...,
-    ) -> None: ...
+    ) -> None:
+        """Works through the jobs on the devices and tells the watcher."""
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,11 @@ class Mailbox:
         self._letters: list[tuple[str, str, int, int]] = []
 
     def put(self, *letter: Any) -> None:
+        """Keeps one letter: what a task has to tell."""
         self._letters.append(letter)
 
     def take(self) -> list[tuple[str, str, int, int]]:
+        """All letters since the last call, in the order in which they came."""
         letters, self._letters = self._letters, []
         return letters
 

@@ -50,7 +50,8 @@ class Metric(Protocol):
     KIND: str
     EMITS: dict[str, str]
 
-    def score(self, evidence: Evidence) -> pd.DataFrame: ...
+    def score(self, evidence: Evidence) -> pd.DataFrame:
+        """A frame with `SCORE_COLUMNS` from the embeddings of one cell."""
 
 
 class PixelMetric(Protocol):
@@ -60,7 +61,8 @@ class PixelMetric(Protocol):
     EMITS: dict[str, str]
     ENCODER: str
 
-    def score(self, rows: pd.DataFrame, images: Sequence[Picture], device: str) -> pd.DataFrame: ...
+    def score(self, rows: pd.DataFrame, images: Sequence[Picture], device: str) -> pd.DataFrame:
+        """A frame with `SCORE_COLUMNS`. rows: as in `Evidence`, one for each of the images."""
 
 
 class ModelMetric(Protocol):
@@ -70,7 +72,8 @@ class ModelMetric(Protocol):
     EMITS: dict[str, str]
     ENCODER: str
 
-    def score(self, probed: Probed) -> pd.DataFrame: ...
+    def score(self, probed: Probed) -> pd.DataFrame:
+        """A frame with `SCORE_COLUMNS` from what the trained and untouched encoders say."""
 
 
 def metric_names() -> list[str]:

@@ -67,9 +67,11 @@ class Repeated:
     count: Callable[[], dict[str, int]]
 
     def unit(self) -> None:
+        """Makes the call once."""
         self.call()
 
     def counts(self) -> dict[str, int]:
+        """Name of a counter -> its value, of what is counted and not timed."""
         return self.count()
 
     def close(self) -> None:

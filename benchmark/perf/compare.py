@@ -58,10 +58,12 @@ class Comparison:
 
     @property
     def regressions(self) -> list[Finding]:
+        """The findings whose verdict is a regression."""
         return [finding for finding in self.findings if finding.verdict == REGRESSION]
 
     @property
     def lost(self) -> list[Finding]:
+        """The findings of cases that can no longer be seen."""
         return [finding for finding in self.findings if finding.lost]
 
     @property

@@ -72,9 +72,11 @@ class TrainingWork:
         self._stepper = Stepper(self._train_on)
 
     def unit(self) -> None:
+        """Takes one step of training."""
         self._stepper.step()
 
     def close(self) -> None:
+        """Ends the training."""
         self._stepper.close()
 
     def counts(self) -> dict[str, int]:

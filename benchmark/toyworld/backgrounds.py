@@ -27,23 +27,28 @@ class Backdrop:
         self._draw = ImageDraw.Draw(self.image)
 
     def rect(self, x0: float, y0: float, x1: float, y1: float, fill: RGB) -> None:
+        """A rectangle between two corners, in fractions of the side; y runs down."""
         s = self.size
         self._draw.rectangle((x0 * s, y0 * s, x1 * s, y1 * s), fill=fill)
 
     def ellipse(self, x0: float, y0: float, x1: float, y1: float, fill: RGB) -> None:
+        """The ellipse that fills the rectangle between two corners, as in `rect`."""
         s = self.size
         self._draw.ellipse((x0 * s, y0 * s, x1 * s, y1 * s), fill=fill)
 
     def poly(self, points: Sequence[tuple[float, float]], fill: RGB) -> None:
+        """A filled polygon; points in fractions of the side."""
         self._draw.polygon([(x * self.size, y * self.size) for x, y in points], fill=fill)
 
     def line(self, points: Sequence[tuple[float, float]], width: float, fill: RGB) -> None:
+        """A polyline; points and width in fractions of the side, at least one pixel wide."""
         self._draw.line(
             [(x * self.size, y * self.size) for x, y in points],
             fill=fill, width=max(1, round(width * self.size)), joint="curve",
         )  # fmt: skip
 
     def sky_and_ground(self, horizon: float, sky: RGB, ground: RGB) -> None:
+        """Fills all: sky above the horizon, a fraction of the height from the top."""
         self.rect(0, 0, 1, horizon, sky)
         self.rect(0, horizon, 1, 1, ground)
 

@@ -28,9 +28,11 @@ class ToyWorld:
     name = "toyworld"
 
     def subject_names(self) -> list[str]:
+        """All subjects, in the order of `SUBJECTS`."""
         return list(SUBJECTS)
 
     def facts(self, subject_name: str) -> SubjectFacts:
+        """The subject and the SHA-256 of its views, which are drawn for that."""
         look = self._look(subject_name)
         return SubjectFacts(
             name=subject_name,
@@ -41,6 +43,7 @@ class ToyWorld:
         )
 
     def subject(self, name: str) -> Subject:
+        """The subject; its photos are drawn when they are opened."""
         facts = self.facts(name)
         scenes = views(self._look(name))
         photos = tuple(
@@ -50,6 +53,7 @@ class ToyWorld:
         return Subject(name, facts.class_noun, facts.live, facts.descriptor, photos)
 
     def prompts(self, live: bool) -> list[Prompt]:
+        """DreamBench's prompts for live subjects or for objects."""
         return DreamBench().prompts(live)
 
     def split_names(self) -> list[str]:
@@ -57,6 +61,7 @@ class ToyWorld:
         return list(SPLITS)
 
     def split(self, name: str) -> dict[str, tuple[str, ...]]:
+        """Subject -> its one training view. UserError for a split that there is not."""
         if name not in SPLITS:
             raise UserError(unknown("split", name, list(SPLITS), " of toyworld"))
         return dict.fromkeys(SUBJECTS, (SPLITS[name],))

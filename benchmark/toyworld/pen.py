@@ -78,6 +78,7 @@ class Pen:
         self._on_mask = ImageDraw.Draw(self.mask)
 
     def at(self, point: Point) -> Point:
+        """A point in icon units, y up from the ground, as pixels, y down."""
         return self.center + point[0] * self.unit, self.ground - point[1] * self.unit
 
     def _box(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, ...]:
@@ -86,17 +87,21 @@ class Pen:
         return left, top, right, bottom
 
     def ellipse(self, x0: float, y0: float, x1: float, y1: float, fill: Fill) -> None:
+        """The ellipse that fills the box between two corners, in icon units."""
         self._shape("ellipse", self._box(x0, y0, x1, y1), fill)
 
     def circle(self, x: float, y: float, radius: float, fill: Fill) -> None:
+        """A circle by its centre and radius, in icon units."""
         self.ellipse(x - radius, y - radius, x + radius, y + radius, fill)
 
     def rect(
         self, x0: float, y0: float, x1: float, y1: float, fill: Fill, radius: float = 0.0
     ) -> None:
+        """The box between two corners, its own corners rounded by `radius`, in icon units."""
         self._shape("rounded_rectangle", self._box(x0, y0, x1, y1), fill, radius=radius * self.unit)
 
     def poly(self, points: Sequence[Point], fill: Fill) -> None:
+        """A filled polygon; points in icon units."""
         self._shape("polygon", [self.at(p) for p in points], fill)
 
     def line(self, points: Sequence[Point], width: float, fill: Fill) -> None:

@@ -18,6 +18,7 @@ class Look:
     proportions: tuple[float, float, float]
 
     def scene(self) -> Scene:
+        """The subject by itself: a scene that asks for nothing else."""
         return Scene(self.class_noun, self.color, self.pattern, self.accent, self.proportions)
 
 

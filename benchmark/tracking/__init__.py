@@ -82,17 +82,21 @@ class Tracking:
                 self._say(f"{line.name}: still busy after {self._close_seconds:g} s; left alone")
 
     def started(self, job: Job) -> None:
+        """Passed on to the other watcher."""
         self._watcher.started(job)
 
     def progressed(self, job: Job, stage: str, done: int, total: int) -> None:
+        """Passed on to the other watcher."""
         self._watcher.progressed(job, stage, done, total)
 
     def ended(self, job: Job, exit_code: int) -> None:
+        """Passed on first; then the trackers are given the cell, to log in their own time."""
         self._watcher.ended(job, exit_code)
         for line in self._lines:
             line.jobs.put(job)
 
     def waiting(self, jobs: int) -> None:
+        """Passed on to the other watcher."""
         self._watcher.waiting(jobs)
 
 

@@ -47,6 +47,7 @@ class TensorBoard:
         self._folder = folder
 
     def log(self, record: CellRecord) -> None:
+        """Writes the cell as a TensorBoard log of its own."""
         with self._writer(str(self._folder / _file_name(record))) as writer:
             about = json.dumps({"status": record.status, **record.about}, indent=2)
             writer.add_text("cell", f"```\n{about}\n```")
@@ -72,6 +73,7 @@ class WeightsAndBiases:
         self._mode = os.environ.get("WANDB_MODE") or "offline"
 
     def log(self, record: CellRecord) -> None:
+        """Writes the cell as a run of Weights & Biases."""
         settings = self._wandb.Settings(
             console="off",
             disable_code=True,
@@ -116,6 +118,7 @@ class MLflow:
         self._experiment = known.experiment_id if known else self._client.create_experiment(name)
 
     def log(self, record: CellRecord) -> None:
+        """Writes the cell as a run of the MLflow experiment."""
         tags = {"key": record.key, "status": record.status}
         run = self._client.create_run(self._experiment, run_name=record.label, tags=tags)
         id = run.info.run_id

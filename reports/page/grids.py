@@ -66,6 +66,7 @@ class Grid:
 
     @property
     def rows(self) -> int:
+        """How many rows there are, over all blocks."""
         return sum(len(block.rows) for block in self.blocks)
 
 

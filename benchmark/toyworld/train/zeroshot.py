@@ -39,6 +39,7 @@ class Reader:
 
     @torch.inference_mode()
     def texts(self, texts: list[str]) -> Tensor:
+        """[n, d], the texts' embeddings, as 32-bit rows of length 1."""
         return functional.normalize(self.model.encode_text(self.tokenize(texts)).float(), dim=-1)
 
 
