@@ -4,7 +4,7 @@ Mean cosine distance (1 - cosine) between the trained and the untouched text enc
 end of each prompt, over a fixed set of prompts without the new word
 (`datasets/prompts/drift.txt`), and over both encoders where there are two: 0 to 2, 0 is best. It is
 exactly 0 for methods that leave the text encoder alone, whatever they do to the UNet; pictures show
-that (`language-drift-images`).
+that (`language-drift-images`). The measure is this project's.
 """
 
 from __future__ import annotations
