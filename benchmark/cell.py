@@ -334,13 +334,6 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> Made:
     for number, batch in enumerate(batches(wanted, size)):
         bench.circumstances.report("generate", number * size, len(wanted))
         names = [folder.image(id, seed).name for id, seed in batch]
-        kept = {name: read_picture(folder.images / name, origin) for name in names}
-        # A picture whose time is lost is made again: it would count as made in no time.
-        if all(name in spent and image for name, image in kept.items()):
-            earlier += sum(spent[name] for name in names)
-            plain += [name for name, image in kept.items() if image and of_one_colour(image)]
-            continue
-        begin = time.perf_counter()
         requests = [
             ImageRequest(
                 prompt=method.prompt(cell.prompts[id], bench.task, bench.settings),
@@ -349,13 +342,23 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> Made:
             )
             for id, seed in batch
         ]
+        abouts = [{"prompt": one.prompt, "seed": str(one.seed)} for one in requests]
+        kept = {
+            name: read_picture(folder.images / name, origin, about)
+            for name, about in zip(names, abouts, strict=True)
+        }
+        # A picture whose time is lost is made again: it would count as made in no time.
+        if all(name in spent and image for name, image in kept.items()):
+            earlier += sum(spent[name] for name in names)
+            plain += [name for name, image in kept.items() if image and of_one_colour(image)]
+            continue
+        begin = time.perf_counter()
         images = method.images(
             pipe, requests, bench.task, bench.settings, lambda p, r: _generate(cell, p, r)
         )
         if len(images) != len(requests):
             raise ValueError(f"{cell.method} made {len(images)} pictures of {len(requests)}")
-        for request, name, image in zip(requests, names, images, strict=True):
-            about = {"prompt": request.prompt, "seed": str(request.seed)}
+        for about, name, image in zip(abouts, names, images, strict=True):
             write_picture(folder.images / name, image, origin, about)
         plain += [name for name, image in zip(names, images, strict=True) if of_one_colour(image)]
         seconds = (time.perf_counter() - begin) / len(batch)

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from benchmark.atomic import digest, read_record
 from benchmark.nvml import gpus
-from benchmark.records import write_sealed
+from benchmark.records import seal_holds, write_sealed
 
 PACKAGES = (
     "textboost-bench",
@@ -49,6 +49,8 @@ VARIABLES = (
 OTHERS = "other_environments"
 """Key of environment.json: the same facts of other machines that worked on the run, or of the same
 one with other software."""
+LOST = "earlier_not_known"
+"""Key of environment.json, true: what cells that were done before ran on was damaged or lost."""
 WHOLE_RUN = ("threads_per_cell", "cells_at_a_time", "determinism")
 """What is the same wherever a cell of the run is done."""
 SOFTWARE = ("python", "packages", "git_commit", "threads_per_cell", "determinism")
@@ -121,7 +123,8 @@ def keep_worker(run: Path, entry: Mapping[str, Any]) -> None:
     path = run / "environment.json"
     with contextlib.suppress(OSError), FileLock(run / ".environment.lock"):
         known = read_record(path)
-        if not known:
+        # What was altered must not be sealed as right.
+        if not known or seal_holds(path) is False:
             return
         every = entries(known)
         place = _place(known, entry)
@@ -132,12 +135,13 @@ def keep_worker(run: Path, entry: Mapping[str, Any]) -> None:
         else:
             every[place]["worker"] = entry["worker"]
         first, *others = every
-        write_sealed(path, {**first, OTHERS: others} if others else first)
+        content = {**first, OTHERS: others} if others else first
+        write_sealed(path, {**content, LOST: True} if known.get(LOST) else content)
 
 
 def entries(known: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The entry of every environment in the content of environment.json, the latest first."""
-    own = {name: value for name, value in known.items() if name != OTHERS}
+    own = {name: value for name, value in known.items() if name not in (OTHERS, LOST)}
     return [own, *({**other} for other in known.get(OTHERS, []))]
 
 
@@ -164,10 +168,11 @@ def in_words(environment: Mapping[str, Any]) -> str:
 
 
 def machines(environment: Mapping[str, Any]) -> list[str]:
-    """The unlike machines that cells of a run were done on, each `in_words`.
+    """The unlike machines that cells of a run were done on, each in words.
 
-    environment: content of environment.json. A machine that only started the run is none of them.
-    With different cards in one machine each is one of its own, for any cell may have had any.
+    environment: content of environment.json. A machine that only started the run is none of them;
+    one that gave its cells another number of threads at another time is two. With different cards
+    in one machine each is one of its own, for any cell may have had any.
     """
     every = [environment, *environment.get(OTHERS, [])] if environment else []
     worked = [one for one in every if "worker" in one] or every
@@ -176,7 +181,11 @@ def machines(environment: Mapping[str, Any]) -> list[str]:
         cards = {gpu.get("name"): gpu for gpu in one.get("gpus") or []}
         apart = len(cards) > 1 and (one.get("cells_at_a_time") or 1) > 1
         for kind in [{**one, "gpus": [gpu]} for gpu in cards.values()] if apart else [one]:
-            found.setdefault(machine(kind), in_words(kind))
+            threads = kind.get("threads_per_cell")
+            told = f"{in_words(kind)}, {threads} threads a cell" if threads else in_words(kind)
+            found.setdefault(f"{machine(kind)} {threads}", told)
+    if environment.get(LOST):
+        found[LOST] = "not known, for its record was damaged or lost"
     return [*found.values()]
 
 
@@ -188,12 +197,16 @@ def joined(environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     before an update must not seem to come from after it.
     """
     known: dict[str, dict[str, Any]] = {}
+    lost = any(environment.get(LOST) for environment in environments)
     for environment in environments:
         for one in entries(environment):
+            if not one:
+                continue
             name = _name(one)
             known[name] = {**one, **known.get(name, {})}
     first, *others = [*known.values()] or [{}]
-    return {**first, OTHERS: others} if others else first
+    whole = {**first, OTHERS: others} if others else first
+    return {**whole, LOST: True} if lost else whole
 
 
 def _name(environment: Mapping[str, Any]) -> str:
@@ -205,12 +218,23 @@ def _name(environment: Mapping[str, Any]) -> str:
 
 
 def record_environment(run: Path, new: Mapping[str, Any]) -> None:
-    """Writes the run's environment.json; what was used before stays in it."""
+    """Writes the run's environment.json; what was used before stays in it, and so does that it is
+    not known, where the file is gone or not as it was written."""
     path = run / "environment.json"
     run.mkdir(parents=True, exist_ok=True)
     with FileLock(run / ".environment.lock"):
-        known = read_record(path)
+        known = recorded_environment(run)
         write_sealed(path, joined([new, known] if known else [new]))
+
+
+def recorded_environment(run: Path) -> dict[str, Any]:
+    """environment.json of a run for what is to be written; `LOST` alone where it cannot be trusted
+    or is missing though there are cells. Empty for a new run."""
+    path = run / "environment.json"
+    known = read_record(path)
+    if seal_holds(path) is False or (not known and any(run.glob("cells/*/cell.json"))):
+        return {LOST: True}
+    return known
 
 
 def package_version(name: str) -> str | None:

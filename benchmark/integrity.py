@@ -19,6 +19,7 @@ from benchmark.atomic import checksum, files_under, read_record
 from benchmark.cell_integrity import KEY, CellCheck, Finding, check_cell
 from benchmark.collect import STAMP, frames, stamp, states
 from benchmark.config import parse_config
+from benchmark.environment import LOST
 from benchmark.errors import UserError
 from benchmark.estimate.planned import FILE as PREDICTIONS
 from benchmark.estimate.planned import VERSION as PREDICTIONS_VERSION
@@ -113,6 +114,9 @@ def _records(run: Path) -> Iterator[Finding]:
     name = "environment.json"
     if (run / name).is_file():
         yield from _sealed(run, name, seal_holds(run / name), lambda: None)
+        if read_record(run / name).get(LOST):
+            told = "was damaged or lost once: what earlier cells ran on is not known any more"
+            yield Finding(name, told, "nothing")
     elif any(read_record(entry / "cell.json").get("attempts") for entry in _entries(run / "cells")):
         yield Finding(name, "missing: what the cells ran on is not known any more")
 

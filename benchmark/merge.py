@@ -11,7 +11,7 @@ from typing import Any
 from benchmark.atomic import checksum, copy_file, read_record
 from benchmark.collect import collect
 from benchmark.config import RunConfig
-from benchmark.environment import joined, machines
+from benchmark.environment import joined, machines, recorded_environment
 from benchmark.errors import UserError
 from benchmark.estimate.planned import FILE as PREDICTIONS
 from benchmark.estimate.planned import read_trainings
@@ -180,7 +180,7 @@ def _copy_photos(runs: Sequence[Run], out: Path) -> None:
 
 def _describe(runs: Sequence[Run], out: Path) -> int:
     """environment.json and predictions.json of all runs; returns how many machines there were."""
-    environments = [run.environment for run in runs if run.environment]
+    environments = [known for run in runs if (known := recorded_environment(run.path))]
     together = joined(environments)
     if together and read_record(out / "environment.json") != together:
         write_sealed(out / "environment.json", together)

@@ -31,15 +31,19 @@ def write_picture(path: Path, image: Image.Image, origin: str, about: Mapping[st
     write_bytes(path, content.getvalue())
 
 
-def read_picture(path: Path, origin: str | None = None) -> Image.Image | None:
-    """The picture, RGB; None when it is missing, damaged or not made from `origin`."""
+def read_picture(
+    path: Path, origin: str | None = None, about: Mapping[str, str] | None = None
+) -> Image.Image | None:
+    """The picture, RGB; None when it is missing, damaged, or not made from `origin` or not with
+    what `about` says, as `write_picture` was given it."""
     try:
         with Image.open(path) as opened:
             opened.verify()  # every part's own checksum, which loading passes over
         with Image.open(path) as opened:
             opened.load()
             found = opened.info.get("origin")
-            return opened.convert("RGB") if origin in (None, found) else None
+            same = all(opened.info.get(name) == text for name, text in (about or {}).items())
+            return opened.convert("RGB") if same and origin in (None, found) else None
     except (OSError, SyntaxError, ValueError):
         return None
 

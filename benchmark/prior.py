@@ -8,6 +8,7 @@ size, so asking for more of them later leaves the earlier ones as they are.
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -17,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 from PIL import Image
 
-from benchmark.atomic import checksum, digest, read_json, write_bytes, write_json
+from benchmark.atomic import checksum, digest, write_bytes
 from benchmark.backbones import Backbone
 from benchmark.generate import Sampling, noise_seed, sample
 from benchmark.paths import cache_root
+from benchmark.records import read_intact, write_sealed
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -71,7 +73,11 @@ class PriorImages:
 
     def _complete(self, folder: Path, prompt: str, count: int) -> list[dict[str, Any]]:
         """Makes the batches that are missing or damaged. Returns sha256 and seconds by image."""
-        record: list[dict[str, Any]] = (read_json(folder / "prior.json") or {}).get("images", [])
+        identity = self._identity(prompt)
+        kept = read_intact(folder / "prior.json")
+        # Also by what it says of itself: a folder may have come to another one's name.
+        mine = {name: kept.get(name) for name in identity} == identity
+        record: list[dict[str, Any]] = kept.get("images", []) if mine else []
         total = -(-count // BATCH) * BATCH
         missing = [
             start
@@ -86,7 +92,7 @@ class PriorImages:
         for done, start in enumerate(missing):
             self.report(done * BATCH, len(missing) * BATCH)
             self._make(pipe, folder, prompt, start, record)
-            write_json(folder / "prior.json", self._identity(prompt) | {"images": record})
+            write_sealed(folder / "prior.json", identity | {"images": record})
         return record
 
     def _make(
@@ -112,4 +118,8 @@ class PriorImages:
 
 def _intact(folder: Path, record: list[dict[str, Any]], index: int) -> bool:
     path = folder / f"{index:05d}.png"
-    return index < len(record) and path.is_file() and record[index].get("sha256") == checksum(path)
+    if index >= len(record) or not path.is_file():
+        return False
+    seconds = record[index].get("seconds")
+    timed = isinstance(seconds, (int, float)) and 0 <= seconds < math.inf
+    return timed and record[index].get("sha256") == checksum(path)

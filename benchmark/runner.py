@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from benchmark.fates import Fates
 from benchmark.order import PriorOrder, leaders_first
 from benchmark.pictures import write_thumbnails
 from benchmark.plan import Cell, check_ready, plan
+from benchmark.plan_file import FILE as PLAN
 from benchmark.plan_file import (
     is_planned,
     read_keys,
@@ -128,6 +130,11 @@ def run_benchmark(
         except KeyboardInterrupt:
             finished = sum(cell_folder(path, cell.key).done() for cell in mine)
             raise RunInterruptedError(finished, len(mine)) from None
+    if not (path / PLAN).is_file():
+        raise UserError(
+            f"{path} was removed or moved while it was worked on; the same command goes on with "
+            "what is there, or move the folder back first"
+        )
     if not still_planned(path, cells, written):
         raise UserError(f"another run took over {path} meanwhile; give each run its own --out")
     run = Run.open(path, cells)
@@ -193,9 +200,20 @@ def is_run(path: Path) -> bool:
     return any((path / name).exists() for name in (*RECORDS, QUARANTINE))
 
 
+def _is_rest(path: Path) -> bool:
+    """Whether the folder holds cells of ours and nothing else, hidden files aside."""
+    names = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
+    return names == {"cells"} and all(
+        re.fullmatch(r"[0-9a-f]{16}", entry.name) for entry in (path / "cells").iterdir()
+    )
+
+
 def check_folder(path: Path) -> None:
-    """UserError when `path` is something other than a run, a new or an empty folder."""
-    if path.is_dir() and any(path.iterdir()) and not is_run(path):
+    """UserError when `path` is something other than a run, a new or an empty folder.
+
+    Cells alone are what is left where a run was removed while it was worked on: they are a run's.
+    """
+    if path.is_dir() and any(path.iterdir()) and not is_run(path) and not _is_rest(path):
         raise UserError(f"{path} is a folder without a run; give --out another one")
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; give --out a folder")
@@ -270,7 +288,8 @@ def work_on(
             devices,
             order,
             busy=busy,
-            keep_going=lambda: fates.keep_going() and room(),
+            # Where the folder was removed or moved, what is done now would be found by nobody.
+            keep_going=lambda: fates.keep_going() and room() and (path / PLAN).is_file(),
         )
 
 

@@ -209,6 +209,23 @@ def test_times_that_were_altered_on_disk_reach_no_table(
     assert max(cost["value"] for cost in costs if cost["unit"] == "s") < 9999
 
 
+def test_pictures_that_have_changed_places_are_made_again(
+    small: Small, tmp_path: Path, trainings: list[str]
+) -> None:
+    cell = trained_cell(small)
+    folder = cell_folder(tmp_path, cell.key)
+    assert run_cell(tmp_path, cell, Circumstances())
+    before = pictures(folder)
+    one, other = sorted(folder.images.iterdir())[:2]
+    assert one.read_bytes() != other.read_bytes()
+    content = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+    (folder.path / "cell.json").unlink()
+    assert run_cell(tmp_path, cell, Circumstances())
+    assert pictures(folder) == before
+
+
 @pytest.mark.parametrize("left", [None, b'{"losses": [0.'])
 def test_losses_that_are_lost_are_had_again(
     small: Small, tmp_path: Path, trainings: list[str], left: bytes | None

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from benchmark.atomic import read_json, write_json
+from benchmark.atomic import read_json, read_record, write_json
 from benchmark.environment import (
+    LOST,
     OTHERS,
     VARIABLES,
     environment,
@@ -19,7 +20,9 @@ from benchmark.environment import (
     machine,
     machines,
     record_environment,
+    recorded_environment,
 )
+from benchmark.records import write_sealed
 from benchmark.torch_environment import attention_backend, record_worker, torch_environment
 
 
@@ -97,7 +100,8 @@ def test_a_worker_on_another_machine_puts_that_machine_on_record(tmp_path: Path)
     """Such as a node of a cluster: what it measured must not seem to be of where the run began."""
     began = environment("cuda", 1, 2, deterministic=True) | {"processor": "of the head"}
     write_json(tmp_path / "environment.json", began)
-    assert machines(began) == [in_words(began)]
+    told = f"{in_words(began)}, 1 threads a cell"
+    assert machines(began) == [told]
     record_worker(tmp_path, "cpu")
     record_worker(tmp_path, "cpu")
     known = read_json(tmp_path / "environment.json")
@@ -107,13 +111,42 @@ def test_a_worker_on_another_machine_puts_that_machine_on_record(tmp_path: Path)
     assert (node["threads_per_cell"], node["determinism"]) == (1, began["determinism"])
     assert node["worker"]["threads"] == torch.get_num_threads()
     # No cell was done where the run began, so that all costs come from one machine still.
-    assert machines(known) == [in_words(node)]
-    assert machines({**known, "worker": {}}) == [in_words(began), in_words(node)]
+    (there,) = machines(known)
+    assert there.startswith(in_words(node))
+    assert machines({**known, "worker": {}}) == [told, there]
+
+
+def test_an_altered_record_is_not_sealed_as_right(tmp_path: Path) -> None:
+    """Neither by the next run nor by a worker: it stays known that something is not known."""
+    file = tmp_path / "environment.json"
+    record_environment(tmp_path, environment("cpu", 1, 1))
+    file.write_text(file.read_text().replace('"cores": ', '"cores": 9'))
+    altered = file.read_bytes()
+    record_worker(tmp_path, "cpu")
+    assert file.read_bytes() == altered
+    record_environment(tmp_path, environment("cpu", 1, 1))
+    record_worker(tmp_path, "cpu")
+    known = read_json(file)
+    assert known["cores"] == environment("cpu", 1, 1)["cores"]
+    assert OTHERS not in known
+    assert len(machines(known)) == 2  # whatever it was: costs are not compared
+    (tmp_path / "cells" / ("0" * 16)).mkdir(parents=True)
+    file.unlink()
+    assert recorded_environment(tmp_path) == {}
+    (tmp_path / "cells" / ("0" * 16) / "cell.json").write_text("{}")
+    assert recorded_environment(tmp_path) == {LOST: True}
+
+
+def test_cells_with_other_threads_are_on_another_machine() -> None:
+    one = environment("cpu", 1, 2) | {"worker": {}}
+    assert len(machines(one | {OTHERS: [one | {"threads_per_cell": 2}]})) == 2
+    assert len(machines(one | {OTHERS: [one | {"packages": {}}]})) == 1
 
 
 def test_cards_of_different_kinds_in_one_machine_are_machines_apart() -> None:
     cards = [{"name": "A100"}, {"name": "H100"}]
     two = environment("cuda:0", 1, 2) | {"gpus": cards, "processor": "cpu", "cores": 8}
+    two.pop("threads_per_cell")
     assert machines(two) == ["cuda, A100, cpu, 8 cores", "cuda, H100, cpu, 8 cores"]
     assert len(machines(two | {"cells_at_a_time": 1})) == 1
     assert len(machines(two | {"gpus": cards[:1] * 2})) == 1
@@ -126,7 +159,7 @@ def test_what_earlier_cells_ran_with_stays_on_record(tmp_path: Path) -> None:
     card = {"name": "H100", "sm_clock_mhz": 345}
     old = environment("cuda:0", 1, 1) | {"packages": {"torch": "2.1"}, "gpus": [card]}
     record_environment(tmp_path, old)
-    write_json(file, {**read_json(file), "worker": {"cudnn": 1}})
+    write_sealed(file, {**read_record(file), "worker": {"cudnn": 1}})
     # The same again, only the card's clock is another one: nothing new, and nothing lost.
     same = old | {"gpus": [card | {"sm_clock_mhz": 1980}], "cells_at_a_time": 2}
     record_environment(tmp_path, same)

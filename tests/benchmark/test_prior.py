@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,3 +92,30 @@ def test_asking_twice_counts_once(tiny_backbone: Path, loads: list[str]) -> None
     once = images.made_seconds
     images("a dog", 2)
     assert images.made_seconds == once
+
+
+def test_sets_that_have_changed_places_are_made_again(
+    tiny_backbone: Path, loads: list[str], tmp_path: Path
+) -> None:
+    source = prior(tiny_backbone)
+    right = {prompt: [i.tobytes() for i in source(prompt, 1)] for prompt in ("a dog", "a cat")}
+    one, other = sorted(path for path in (tmp_path / "prior").iterdir() if path.is_dir())
+    one.rename(tmp_path / "aside")
+    other.rename(one)
+    (tmp_path / "aside").rename(other)
+    again = prior(tiny_backbone)
+    assert {prompt: [i.tobytes() for i in again(prompt, 1)] for prompt in right} == right
+    assert len(loads) == 4
+
+
+@pytest.mark.parametrize("seconds", ["NaN", "-1.0", '"1"', "9999.5"])
+def test_times_that_were_altered_are_taken_anew(
+    tiny_backbone: Path, loads: list[str], tmp_path: Path, seconds: str
+) -> None:
+    prior(tiny_backbone)("a dog", 1)
+    (record,) = (tmp_path / "prior").glob("*/prior.json")
+    record.write_text(re.sub(r'"seconds": [0-9.e-]+', f'"seconds": {seconds}', record.read_text()))
+    again = prior(tiny_backbone)
+    again("a dog", 1)
+    assert len(loads) == 2
+    assert 0 < again.made_seconds < 9999
