@@ -9,7 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark.config import Execution, Generation, Prior, RunConfig, Scoring, Training
+from benchmark.config import (
+    TRACKERS,
+    Execution,
+    Generation,
+    Prior,
+    RunConfig,
+    Scoring,
+    Tracking,
+    Training,
+)
 from benchmark.plan import LATER, Cell, cell_key, plan
 
 Small = Callable[..., RunConfig]
@@ -106,6 +115,7 @@ IRRELEVANT = {
     "execution.workers": POSITIVE | st.none(),
     "execution.threads": POSITIVE,
     "execution.device": st.sampled_from(["auto", "cpu", "mps", "cuda", "cuda:3"]),
+    "tracking.to": st.sets(st.sampled_from(TRACKERS)).map(tuple),
 }
 
 
@@ -200,6 +210,7 @@ def test_the_strategies_name_every_field_that_a_run_has() -> None:
     known |= {"protocol", "backbone", "dataset", "prompts", "methods", "training.optimizer"}
     known |= {"scoring.image_encoders", "scoring.text_encoders"}
     parts = {"training": Training, "prior": Prior, "generation": Generation, "scoring": Scoring}
+    parts |= {"tracking": Tracking}
     for part, model in parts.items():
         assert {f"{part}.{name}" for name in model.model_fields} <= known
     # `photos` is in the data set's name, as tests/benchmark/test_own_photos.py holds.
