@@ -190,6 +190,7 @@ def install(folder: Path) -> None:
         )
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_whole_run_executes_sends_and_tells_nothing(tiny_backbone: Path, tmp_path: Path) -> None:
     """Pickles lie wherever weights could be looked for, a token is set, a plug-in prints it and

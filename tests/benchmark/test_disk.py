@@ -123,6 +123,7 @@ def test_no_cell_starts_without_room(small: Small, small_disk: Path) -> None:
     assert gone()  # it will be made there
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_disk_that_fills_up_costs_cells_and_no_more(
     small: Small, tmp_path: Path, small_disk: Path

@@ -60,6 +60,7 @@ def cells(folder: Path) -> dict[str, dict[str, Any]]:
     return {c["preset"] if c["method"] == "faulty" else c["method"]: c for c in info}
 
 
+@pytest.mark.long
 def test_every_failure_ends_its_cell_alone_and_is_recorded(faults, tmp_path: Path) -> None:
     kinds = {
         "segfault": ("SIGSEGV", "train"),

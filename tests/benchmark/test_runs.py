@@ -61,6 +61,7 @@ def trained(run: Path) -> list[str]:
     return [line.split()[1] for line in lines if line.startswith("trained ")]
 
 
+@pytest.mark.long
 def test_killed_three_times_it_ends_as_if_it_had_not_been(small, tmp_path: Path) -> None:
     config = small(scoring=SCORED)
     straight, broken = write(tmp_path / "straight", config), write(tmp_path / "broken", config)
@@ -106,6 +107,7 @@ def test_a_finished_run_starts_no_worker_and_imports_no_torch(small, tmp_path: P
     assert run.environment["worker"]["device"] == "cpu"  # written by the worker, and left alone
 
 
+@pytest.mark.long
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(small, tmp_path: Path) -> None:
     folder = write(tmp_path / "run", small())
     with start(folder) as process:
@@ -133,6 +135,7 @@ def test_a_cell_that_fails_is_named_and_the_others_are_done(small, tmp_path: Pat
     assert "report:" in out
 
 
+@pytest.mark.long
 def test_workers_and_batches_change_no_score(small, tmp_path: Path) -> None:
     config = small(scoring=SCORED)
     one, two = write(tmp_path / "one", config), write(tmp_path / "two", config)
@@ -144,6 +147,7 @@ def test_workers_and_batches_change_no_score(small, tmp_path: Path) -> None:
     assert (a.value - b.value).abs().max() < 2e-4
 
 
+@pytest.mark.long
 def test_a_folder_is_one_runs_at_a_time(small, tmp_path: Path) -> None:
     folder = write(tmp_path / "run", small(methods=[{"name": "copy"}], scoring=SCORED))
     assert finish(folder)[0] == 0

@@ -57,6 +57,7 @@ def test_captions_are_in_the_words_of_the_world() -> None:
     assert sum("class" in parse(line) for line in lines) > 0.9 * len(lines)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_generated_pictures_reach_the_bar_on_unseen_prompts() -> None:
     pipe = StableDiffusionPipeline.from_pretrained(ROOT / "backbone", torch_dtype=torch.float32)
