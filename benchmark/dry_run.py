@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from benchmark.backbones import check_name
 from benchmark.backbones.hub import HUB
 from benchmark.config import MethodEntry, RunConfig
 from benchmark.disk import CONTROLS, size_text
@@ -21,7 +22,9 @@ from benchmark.errors import UserError
 from benchmark.estimate.ask import Refusal, answer
 from benchmark.estimate.question import Prediction, Question
 from benchmark.method_settings import method_settings
+from benchmark.metrics import metric_names
 from benchmark.plan import dataset_of, prompts_of, split_of, subjects_of_run
+from benchmark.subjects import unknown
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,10 @@ class Share:
 
 def shares(config: RunConfig) -> list[Share]:
     """One for every method of the run. UserError for any name that does not exist."""
+    check_name(config.backbone)
+    for metric in config.scoring.metrics:
+        if metric not in metric_names():
+            raise UserError(unknown("metric", metric, metric_names()))
     dataset = dataset_of(config)
     names = subjects_of_run(config, dataset, split_of(config, dataset))
     lives = [dataset.facts(name.partition("+")[0]).live for name in names]

@@ -182,8 +182,9 @@ def machines(environment: Mapping[str, Any]) -> list[str]:
         apart = len(cards) > 1 and (one.get("cells_at_a_time") or 1) > 1
         for kind in [{**one, "gpus": [gpu]} for gpu in cards.values()] if apart else [one]:
             threads = kind.get("threads_per_cell")
-            told = f"{in_words(kind)}, {threads} threads a cell" if threads else in_words(kind)
-            found.setdefault(f"{machine(kind)} {threads}", told)
+            plural = "" if threads == 1 else "s"
+            told = f", {threads} thread{plural} a cell" if threads else ""
+            found.setdefault(f"{machine(kind)} {threads}", in_words(kind) + told)
     if environment.get(LOST):
         found[LOST] = "not known, for its record was damaged or lost"
     return [*found.values()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import re
 from collections.abc import Iterator
@@ -98,7 +99,13 @@ def test_array_fields_of_the_evidence_have_their_shapes_below_them() -> None:
     assert [name for name, text in told.items() if not SIZES.search(text)] == []
 
 
-@pytest.mark.parametrize("name", metric_names())
-def test_a_metric_names_its_paper_or_says_that_it_is_ours(name: str) -> None:
-    text = ast.get_docstring(tree(f"benchmark.metrics.{name.replace('-', '_')}")) or ""
+def own_metrics() -> list[str]:
+    """Modules of our metrics; those of installed packages are theirs to describe."""
+    modules = [f"benchmark.metrics.{name.replace('-', '_')}" for name in metric_names()]
+    return [module for module in modules if importlib.util.find_spec(module)]
+
+
+@pytest.mark.parametrize("module", own_metrics())
+def test_a_metric_names_its_paper_or_says_that_it_is_ours(module: str) -> None:
+    text = ast.get_docstring(tree(module)) or ""
     assert SOURCE.search(text.replace("\n", " "))

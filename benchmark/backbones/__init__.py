@@ -25,7 +25,7 @@ from benchmark.backbones.toy import TOY_NOTE, toy_captions, toy_folder
 from benchmark.errors import UserError, plugin_code
 from benchmark.subjects import unknown
 
-__all__ = ["NAMED", "Backbone", "backbone_names", "open_backbone", "open_folder"]
+__all__ = ["NAMED", "Backbone", "backbone_names", "check_name", "open_backbone", "open_folder"]
 
 ENTRY_POINTS = "tbbench.backbones"
 
@@ -69,6 +69,15 @@ def _open_plugin(entry: EntryPoint) -> Backbone:
     return made
 
 
+def check_name(name: str) -> None:
+    """UserError when nothing can be a backbone of this name. Imports and fetches nothing."""
+    if name not in backbone_names() and not Path(name).is_dir() and not HUB_ID.fullmatch(name):
+        raise UserError(
+            f"{unknown('backbone', name, backbone_names())}, a folder made by diffusers or a hub "
+            "id (owner/name@commit)"
+        )
+
+
 @lru_cache
 def open_backbone(name: str) -> Backbone:
     """The backbone called `name`, in the folder `name` or with the hub id `name`.
@@ -76,6 +85,7 @@ def open_backbone(name: str) -> Backbone:
     It imports no torch and builds nothing. What is on the hub is fetched here, before any training
     begins. UserError when there is no such backbone or it cannot be had.
     """
+    check_name(name)
     if name in NAMED:
         if name in _plugins():
             raise UserError(
@@ -87,9 +97,4 @@ def open_backbone(name: str) -> Backbone:
         return _open_plugin(_plugins()[name])
     if Path(name).is_dir():
         return open_folder(name, Path(name).resolve(), general_captions(), "local folder")
-    if HUB_ID.fullmatch(name):
-        return open_hub_id(name)
-    raise UserError(
-        f"{unknown('backbone', name, backbone_names())}, a folder made by diffusers or a hub id "
-        "(owner/name@commit)"
-    )
+    return open_hub_id(name)

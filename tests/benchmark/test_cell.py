@@ -54,6 +54,14 @@ def trained_cell(small: Small, **changes: object) -> Cell:
     return cell
 
 
+def killed(small: Small, run: Path, stage: str, step: int = 0) -> tuple[Cell, CellFolder]:
+    """A cell that trains and was killed there."""
+    cell = trained_cell(small)
+    with pytest.raises(Killed):
+        run_cell(run, cell, stop_at(stage, step))
+    return cell, cell_folder(run, cell.key)
+
+
 def test_a_cell_leaves_everything_the_store_promises(
     small: Small, tmp_path: Path, trainings: list[str]
 ) -> None:
@@ -165,10 +173,7 @@ def test_a_killed_cell_goes_on_to_the_same_pictures(
 def test_kept_pictures_are_not_made_again(
     small: Small, tmp_path: Path, trainings: list[str]
 ) -> None:
-    cell = trained_cell(small)
-    folder = cell_folder(tmp_path, cell.key)
-    with pytest.raises(Killed):
-        run_cell(tmp_path, cell, stop_at("generate", 2))
+    cell, folder = killed(small, tmp_path, "generate", 2)
     written = {path.name: path.stat().st_mtime_ns for path in folder.images.iterdir()}
     spent = sum(read_record(folder.path / "generate.json").values())
     run_cell(tmp_path, cell, Circumstances(generation_batch=1))
@@ -180,10 +185,7 @@ def test_kept_pictures_are_not_made_again(
 def test_a_damaged_checkpoint_and_its_pictures_are_made_again(
     small: Small, tmp_path: Path, trainings: list[str]
 ) -> None:
-    cell = trained_cell(small)
-    folder = cell_folder(tmp_path, cell.key)
-    with pytest.raises(Killed):
-        run_cell(tmp_path, cell, stop_at("generate", 2))
+    cell, folder = killed(small, tmp_path, "generate", 2)
     weights = next(folder.checkpoint.rglob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-4] + b"junk")
     assert run_cell(tmp_path, cell, Circumstances())
@@ -194,10 +196,7 @@ def test_times_that_were_altered_on_disk_reach_no_table(
     small: Small, tmp_path: Path, trainings: list[str]
 ) -> None:
     """A flipped digit leaves valid JSON: training and pictures are made again, and timed."""
-    cell = trained_cell(small)
-    folder = cell_folder(tmp_path, cell.key)
-    with pytest.raises(Killed):
-        run_cell(tmp_path, cell, stop_at("generate", 2))
+    cell, folder = killed(small, tmp_path, "generate", 2)
     for name in ("checkpoint.json", "generate.json"):
         assert seal_holds(folder.path / name)
         text = (folder.path / name).read_text()
@@ -230,10 +229,7 @@ def test_pictures_that_have_changed_places_are_made_again(
 def test_losses_that_are_lost_are_had_again(
     small: Small, tmp_path: Path, trainings: list[str], left: bytes | None
 ) -> None:
-    cell = trained_cell(small)
-    folder = cell_folder(tmp_path, cell.key)
-    with pytest.raises(Killed):
-        run_cell(tmp_path, cell, stop_at("reload"))
+    cell, folder = killed(small, tmp_path, "reload")
     losses = folder.losses()["losses"]
     (folder.path / "losses.json").unlink()
     if left is not None:

@@ -1,11 +1,14 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from benchmark.cli import app
-from benchmark.config import load_config
+from benchmark.config import RunConfig, load_config
 from benchmark.dry_run import downloads, shares
+from benchmark.errors import UserError
+from tests.benchmark.conftest import SMALL
 
 
 def test_what_sd15_takes_is_told_without_weights_and_no_run_is_written(
@@ -43,3 +46,16 @@ def test_overrides_and_refusals_are_in_the_figures() -> None:
     (one,) = shares(config)
     assert (one.steps, one.predicted) == (7, None)
     assert "unknown optimizer '8bit'" in one.refusal
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"backbone": "toyy"}, "unknown backbone 'toyy'.*'toy'"),
+        ({"scoring": {"metrics": ["fidelty"]}}, "unknown metric 'fidelty'.*'fidelity'"),
+    ],
+)
+def test_a_name_that_no_run_would_take_is_refused(changes: dict[str, Any], said: str) -> None:
+    config = RunConfig.model_validate(SMALL | changes)
+    with pytest.raises(UserError, match=said):
+        shares(config)

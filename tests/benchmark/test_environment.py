@@ -100,7 +100,7 @@ def test_a_worker_on_another_machine_puts_that_machine_on_record(tmp_path: Path)
     """Such as a node of a cluster: what it measured must not seem to be of where the run began."""
     began = environment("cuda", 1, 2, deterministic=True) | {"processor": "of the head"}
     write_json(tmp_path / "environment.json", began)
-    told = f"{in_words(began)}, 1 threads a cell"
+    told = f"{in_words(began)}, 1 thread a cell"
     assert machines(began) == [told]
     record_worker(tmp_path, "cpu")
     record_worker(tmp_path, "cpu")
