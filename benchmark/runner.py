@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
@@ -37,8 +36,9 @@ from benchmark.plan_file import (
 )
 from benchmark.progress import RunProgress
 from benchmark.records import read_versioned, write_sealed
+from benchmark.run_folder import check_folder, told_if_removed
 from benchmark.shards import Shard
-from benchmark.store import QUARANTINE, RUN_VERSION, Run, cell_folder
+from benchmark.store import RUN_VERSION, Run, cell_folder
 from benchmark.tracking import Tracking, check_trackers
 
 
@@ -120,37 +120,33 @@ def run_benchmark(
         console.print(f"{path}: another plan of {len(replaced)} other cells; {left}")
     changed, written = describe_run(config, path, cells, resolved)
     fates = Fates(patience.max_failures)
-    if missing:
-        part = f" of shard {shard}" if shard else ""
-        line = f"{config.title}: {len(mine)} cells{part}{_before(known.values(), missing)}"
-        console.print(line, markup=False, highlight=False)
-        try:
-            with around(), closing(executor):
-                work_on(config, path, missing, len(mine), executor, console, fates, room)
-        except KeyboardInterrupt:
-            finished = sum(cell_folder(path, cell.key).done() for cell in mine)
-            raise RunInterruptedError(finished, len(mine)) from None
-    if not (path / PLAN).is_file():
-        raise UserError(
-            f"{path} was removed or moved while it was worked on; the same command goes on with "
-            "what is there, or move the folder back first"
-        )
-    if not still_planned(path, cells, written):
-        raise UserError(f"another run took over {path} meanwhile; give each run its own --out")
-    run = Run.open(path, cells)
-    if missing or shard:
-        known = states(run)
     full = False
-    try:
-        predict_trainings(run, console)
-        changed = collect(run) or changed
-    except KeyboardInterrupt:
-        finished = sum(known[cell.key]["status"] == "done" for cell in mine)
-        raise RunInterruptedError(finished, len(mine)) from None
-    except OSError as error:
-        full = is_full(error)
-        if not full:
-            raise
+    with told_if_removed(path):
+        if missing:
+            part = f" of shard {shard}" if shard else ""
+            line = f"{config.title}: {len(mine)} cells{part}{_before(known.values(), missing)}"
+            console.print(line, markup=False, highlight=False)
+            try:
+                with around(), closing(executor):
+                    work_on(config, path, missing, len(mine), executor, console, fates, room)
+            except KeyboardInterrupt:
+                finished = sum(cell_folder(path, cell.key).done() for cell in mine)
+                raise RunInterruptedError(finished, len(mine)) from None
+        if not still_planned(path, cells, written):
+            raise UserError(f"another run took over {path} meanwhile; give each run its own --out")
+        run = Run.open(path, cells)
+        if missing or shard:
+            known = states(run)
+        try:
+            predict_trainings(run, console)
+            changed = collect(run) or changed
+        except KeyboardInterrupt:
+            finished = sum(known[cell.key]["status"] == "done" for cell in mine)
+            raise RunInterruptedError(finished, len(mine)) from None
+        except OSError as error:
+            full = is_full(error)
+            if not full:
+                raise
     failures, outside = _failures(mine, known, fates)
     return Outcome(
         run=run,
@@ -190,33 +186,6 @@ def _failures(
             found.append((cell.label, unsaid[cell.key]))
             outside += 1
     return found, outside
-
-
-RECORDS = ("config.toml", "plan.json", "run.json")
-
-
-def is_run(path: Path) -> bool:
-    """Whether the folder holds a run, be it one whose configuration is damaged or set aside."""
-    return any((path / name).exists() for name in (*RECORDS, QUARANTINE))
-
-
-def _is_rest(path: Path) -> bool:
-    """Whether the folder holds cells of ours and nothing else, hidden files aside."""
-    names = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
-    return names == {"cells"} and all(
-        re.fullmatch(r"[0-9a-f]{16}", entry.name) for entry in (path / "cells").iterdir()
-    )
-
-
-def check_folder(path: Path) -> None:
-    """UserError when `path` is something other than a run, a new or an empty folder.
-
-    Cells alone are what is left where a run was removed while it was worked on: they are a run's.
-    """
-    if path.is_dir() and any(path.iterdir()) and not is_run(path) and not _is_rest(path):
-        raise UserError(f"{path} is a folder without a run; give --out another one")
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path} is a file; give --out a folder")
 
 
 def describe_run(

@@ -24,7 +24,7 @@ from benchmark.failures import reason
 from benchmark.plan import scoring_versions
 from benchmark.plan_file import read_keys, write_plan
 from benchmark.records import read_versioned, write_sealed
-from benchmark.runner import check_folder
+from benchmark.run_folder import check_folder
 from benchmark.store import RUN_VERSION, Run, cell_folder
 from benchmark.torch_environment import record_worker
 

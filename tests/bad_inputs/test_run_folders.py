@@ -12,7 +12,7 @@ import pytest
 from benchmark.collect import collect
 from benchmark.errors import UserError
 from benchmark.plan_file import read_keys, read_resolved
-from benchmark.runner import check_folder
+from benchmark.run_folder import check_folder
 from benchmark.store import Run
 from reports.study import open_study
 from tests.bad_inputs.damage import DAMAGE, WRONG_JSON

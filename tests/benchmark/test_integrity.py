@@ -22,7 +22,8 @@ from benchmark.integrity import Checked, check_run
 from benchmark.plan import plan
 from benchmark.quarantine import repair
 from benchmark.records import write_sealed
-from benchmark.runner import check_folder, describe_run
+from benchmark.run_folder import check_folder
+from benchmark.runner import describe_run
 from benchmark.store import Run, cell_folder
 from methods import get_method
 from tests.benchmark.conftest import SMALL

@@ -19,7 +19,8 @@ from benchmark.owner import OwnerLostError
 from benchmark.pictures import read_picture, thumbnail, write_picture, write_thumbnails
 from benchmark.plan import Cell, plan
 from benchmark.records import seal_holds
-from benchmark.runner import check_folder, describe_run
+from benchmark.run_folder import check_folder
+from benchmark.runner import describe_run
 from benchmark.store import Run, cell_folder
 
 Small = Callable[..., RunConfig]
