@@ -16,6 +16,7 @@ from benchmark.commands import (
     doctor,
     estimate,
     export,
+    init,
     listing,
     merge,
     perf,
@@ -64,6 +65,7 @@ def options(
     context.obj = report.Reporting(show=_show, write=_write_report)
 
 
+app.add_typer(init.app)
 app.add_typer(run.app)
 app.add_typer(plan.app)
 app.add_typer(merge.app)

@@ -1,4 +1,7 @@
-"""The configuration as a JSON Schema for editors, and as a page of the documentation."""
+"""The configuration as a JSON Schema for editors, and as a page of the documentation.
+
+`benchmark.first_config` makes a configuration to start from of the same schema.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def json_schema() -> dict[str, Any]:
     from benchmark.subjects import DATASET_NAMES, PHOTOS
     from methods import method_names
 
-    schema = _plain_schema()
+    schema = plain_schema()
     parts = schema["$defs"]
     top = schema["properties"]
     scoring = parts["Scoring"]["properties"]
@@ -43,7 +46,7 @@ def json_schema() -> dict[str, Any]:
 
 def reference_page() -> str:
     """The configuration reference as Markdown: a table of keys for every table of the TOML."""
-    schema = _plain_schema()
+    schema = plain_schema()
     parts: Mapping[str, Any] = schema["$defs"]
     lines = [
         "# Configuration reference",
@@ -74,7 +77,7 @@ def reference_page() -> str:
     ]
     tables: dict[str, Mapping[str, Any]] = {"": schema}
     for name, field in schema["properties"].items():
-        part = _referenced(field) or _referenced(field.get("items", {}))
+        part = part_of(field) or part_of(field.get("items", {}))
         if part:
             tables[f"[[{name}]]" if "items" in field else f"[{name}]"] = parts[part]
     for title, table in tables.items():
@@ -86,7 +89,7 @@ def reference_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _plain_schema() -> dict[str, Any]:
+def plain_schema() -> dict[str, Any]:
     """The schema of the configuration's classes alone; TOML has no null, so none is offered."""
     schema = RunConfig.model_json_schema()
     for table in (schema, *schema["$defs"].values()):
@@ -139,33 +142,33 @@ def _method_rule(name: str) -> dict[str, Any]:
 def _rows(table: Mapping[str, Any]) -> Iterator[str]:
     required = table.get("required", [])
     for key, field in table["properties"].items():
-        if _referenced(field) or _referenced(field.get("items", {})):
+        if part_of(field) or part_of(field.get("items", {})):
             continue  # a table of its own
         if key in required:
             default = "required"
         else:
             default = f"`{json.dumps(field['default'])}`" if "default" in field else ""
-        cells = (f"`{key}`", _kind(field), default, field["description"])
+        cells = (f"`{key}`", kind_of(field), default, field["description"])
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def _kind(field: Mapping[str, Any]) -> str:
+def kind_of(field: Mapping[str, Any]) -> str:
     """A field's type in words: `integer > 0`, `one of fp32, fp16`, `list of string`."""
     if "enum" in field:
         return "one of " + ", ".join(f"`{name}`" for name in field["enum"])
     if "const" in field:
         return f"`{json.dumps(field['const'])}`"
     if "anyOf" in field:
-        return " or ".join(_kind(part) for part in field["anyOf"])
+        return " or ".join(kind_of(part) for part in field["anyOf"])
     if "items" in field:
-        return f"list of {_kind(field['items'])}"
+        return f"list of {kind_of(field['items'])}"
     bounds = {"exclusiveMinimum": ">", "minimum": ">="}
     bound = [f"{sign} {field[name]}" for name, sign in bounds.items() if name in field]
     names = {"object": "table", "boolean": "true or false", "string": "text"}
     return " ".join([names.get(field["type"], field["type"]), *bound])
 
 
-def _referenced(field: Mapping[str, Any]) -> str | None:
+def part_of(field: Mapping[str, Any]) -> str | None:
     """Name of the part that a field holds, or None."""
     reference = field.get("$ref")
     return str(reference).rpartition("/")[2] if reference else None
