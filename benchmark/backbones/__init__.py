@@ -25,7 +25,15 @@ from benchmark.backbones.toy import TOY_NOTE, toy_captions, toy_folder
 from benchmark.errors import UserError, plugin_code
 from benchmark.subjects import unknown
 
-__all__ = ["NAMED", "Backbone", "backbone_names", "check_name", "open_backbone", "open_folder"]
+__all__ = [
+    "NAMED",
+    "Backbone",
+    "backbone_names",
+    "check_name",
+    "open_backbone",
+    "open_folder",
+    "plugin_origins",
+]
 
 ENTRY_POINTS = "tbbench.backbones"
 
@@ -52,6 +60,11 @@ NAMED: dict[str, Callable[[], Backbone]] = {
 def backbone_names() -> list[str]:
     """All names, ours first and then those of installed packages, of which none is imported."""
     return [*NAMED, *sorted(_plugins().keys() - NAMED.keys())]
+
+
+def plugin_origins() -> dict[str, str]:
+    """Backbone of an installed package -> its entry point's value, "module:function"."""
+    return {name: entry.value for name, entry in _plugins().items() if name not in NAMED}
 
 
 def _plugins() -> dict[str, EntryPoint]:

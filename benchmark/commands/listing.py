@@ -1,4 +1,4 @@
-"""`tbbench methods` and `tbbench protocols`: what there is."""
+"""`tbbench methods`, `metrics`, `backbones` and `protocols`: what there is."""
 
 from __future__ import annotations
 
@@ -68,6 +68,61 @@ def methods(
     console.print(f"Parameters on {title}, {note}.", style="dim", highlight=False)
     if broken:
         raise UserError("; ".join(broken))
+
+
+@app.command(epilog=examples("tbbench metrics"))
+def metrics() -> None:
+    """List the metrics: what each asks, what it writes, which way is better, and its source."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from benchmark import inventory
+
+    console = open_console()
+    broken: list[str] = []
+    table = Table(box=None, pad_edge=False)
+    table.add_column("metric\n  writes", no_wrap=True)
+    table.add_column("\nbetter", no_wrap=True)
+    table.add_column("asks\nsource")
+    for entry in inventory.metrics(broken):
+        plugin = f" [dim]({escape(entry.plugin)})" if entry.plugin else ""
+        table.add_row(f"[bold]{escape(entry.name)}[/]{plugin}", "", escape(entry.what))
+        source = entry.source
+        for written, better in entry.emits.items():
+            shown = "" if better == "reference" else better
+            table.add_row(f"  {escape(written)}", shown, f"[dim]{escape(source)}")
+            source = ""
+        if entry.caveat:
+            table.add_row("", "", f"[dim]caution: {escape(entry.caveat)}")
+    console.print(table)
+    console.print("Without `better`: a yardstick to read beside the others.", style="dim")
+    if broken:
+        raise UserError("; ".join(broken))
+
+
+@app.command(
+    epilog=examples("tbbench backbones", "tbbench run quickstart --backbone blank-sd15 --dry-run")
+)
+def backbones() -> None:
+    """List the backbones that have a name, with their sources. Nothing is downloaded.
+
+    A folder made by diffusers and a hub id, owner/name@commit, are backbones too.
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    from benchmark.inventory import backbones as entries
+
+    console = open_console()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("backbone", no_wrap=True)
+    table.add_column("pixels", justify="right")
+    table.add_column("what it is\nsource")
+    for entry in entries():
+        side = "" if entry.resolution is None else str(entry.resolution)
+        what = f"{escape(entry.what)}\n[dim]{escape(entry.source)}"
+        table.add_row(f"[bold]{escape(entry.name)}", side, what)
+    console.print(table)
 
 
 @app.command(
