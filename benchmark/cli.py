@@ -84,11 +84,11 @@ app.add_typer(export.app)
 app.add_typer(check.app)
 
 
-def _show(run: Run, states: States, console: Console, fresh: bool) -> None:
+def _show(run: Run, states: States, console: Console, fresh: bool, as_json: bool) -> None:
     """Print the comparison table and the path of the page, written anew where `fresh`."""
     from reports.command import show
 
-    show(run, states, console, fresh)
+    show(run, states, console, fresh, as_json)
 
 
 def _write_report(request: report.Request, console: Console) -> None:

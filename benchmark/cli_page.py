@@ -17,7 +17,9 @@ _HEAD = """# The command line
 What `--help` says of every command; `tbbench COMMAND --help` says it in a terminal, with colours
 where there are some. `tbbench --install-completion` has your shell complete commands and options.
 `NO_COLOR`, `FORCE_COLOR` and `COLUMNS` are honoured; what goes into a file or a pipe is plain and
-not wrapped.
+not wrapped. With `--json` standard output is JSON alone: null is what is no number or was not
+measured, messages go to standard error, and a mistake (exit code 2) leaves it empty unless a
+listing was only in part to be had.
 
 | exit code | meaning |
 |---|---|

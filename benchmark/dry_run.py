@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,6 +21,7 @@ from benchmark.disk import CONTROLS, size_text
 from benchmark.encoder_sources import source_of
 from benchmark.errors import UserError
 from benchmark.estimate.ask import Refusal, answer
+from benchmark.estimate.ask import as_json as answer_as_json
 from benchmark.estimate.question import Prediction, Question
 from benchmark.method_settings import method_settings
 from benchmark.metrics import metric_names
@@ -93,6 +95,39 @@ def downloads(config: RunConfig) -> Iterator[str]:
             yield f"encoder {name}, {repo}"
 
 
+def as_json(config: RunConfig, found: Sequence[Share]) -> dict[str, Any]:
+    """What `show` prints, for machines: bytes and FLOPs; null is what is not predicted."""
+    predictions = [one.predicted for one in found if one.predicted is not None]
+    sides = [one.resolution for one in predictions[:1]]
+    pictures = sum(one.pictures for one in found)
+    return {
+        "name": config.name,
+        "methods": [
+            {
+                "method": one.method,
+                "preset": one.preset,
+                "cells": one.cells,
+                "pictures": one.pictures,
+                "steps": one.steps,
+                "step": None if one.predicted is None else answer_as_json(one.predicted),
+                "not_predicted": one.refusal or None,
+            }
+            for one in found
+        ],
+        "cells": sum(one.cells for one in found),
+        "pictures": pictures,
+        "peak_bytes": max((one.peak_bytes for one in predictions), default=None),
+        "checkpoint_bytes": _checkpoint_bytes(found),
+        "picture_bytes_at_most": 3 * sides[0] ** 2 * pictures if sides else None,
+        "seconds": None,
+        "downloads": list(downloads(config)),
+    }
+
+
+def _checkpoint_bytes(found: Sequence[Share]) -> int:
+    return sum(p.checkpoint_bytes * one.cells for one in found if (p := one.predicted))
+
+
 def show(config: RunConfig, found: Sequence[Share], console: Console) -> None:
     """The shares as a table, the sums, and what the figures are."""
     table = Table(box=None, pad_edge=False)
@@ -116,7 +151,7 @@ def show(config: RunConfig, found: Sequence[Share], console: Console) -> None:
     console.print(table)
     predictions = [one.predicted for one in found if one.predicted is not None]
     cells, pictures = sum(one.cells for one in found), sum(one.pictures for one in found)
-    checkpoints = sum(p.checkpoint_bytes * one.cells for one in found if (p := one.predicted))
+    checkpoints = _checkpoint_bytes(found)
     lines = [f"in all: {cells:,} cells, {pictures:,} pictures"]
     if predictions:
         side = predictions[0].resolution

@@ -12,30 +12,37 @@ from rich.console import Console
 
 import reports
 from benchmark.collect import States, collect
+from benchmark.commands.as_json import print_json
 from benchmark.commands.report import BlindStudy, Request
 from benchmark.errors import UserError
 from benchmark.store import Run
 from reports.naming import load_naming
 from reports.shortfalls import one_coloured, shortfalls
 from reports.study import Study, merge, open_study
+from reports.tables import summary
 from reports.text import rich_comparison
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from reports.page.material import Material
 
 # Pages, figures and matplotlib are imported by those who make some: a finished run shows its table
 # without them.
 
 
-def show(run: Run, states: States, console: Console, fresh: bool) -> None:
+def show(run: Run, states: States, console: Console, fresh: bool, as_json: bool = False) -> None:
     """Prints a run's comparison table and the path of its page, written anew where `fresh`.
 
-    states: of its planned cells.
+    states: of its planned cells. as_json: all of it goes to standard output, for machines.
     """
     study = merge([run], [states])
     page = study.report_folder / "index.html"
     if fresh or not page.is_file():
         page = reports.render(study)
+    if as_json:
+        print_json(_outcome(study.results(), study.cell_info(), page))
+        return
     console.print(rich_comparison(study.results()))
     _tell_shortfalls(study.cell_info(), console)
     _tell(console, "report", page)
@@ -72,6 +79,12 @@ def write(request: Request, console: Console) -> None:
             change_notes=(f"Since {changes.base}, paired by picture.", *changes.notes),
         )
     page = write_report(material, folder, request.embed)
+    if request.as_json:
+        outcome = _outcome(material.results, material.cells, page)
+        outcome["notes"] += study.warnings
+        outcome |= {"written": written, "changes": changes and changes.records()}
+        print_json(outcome)
+        return
     console.print(rich_comparison(material.results))
     _tell_shortfalls(material.cells, console)
     for warning in study.warnings:
@@ -133,6 +146,17 @@ def _watch(request: Request, console: Console) -> None:
     last = watch(request.runs[0], page, request.beside)
     if last is not None:
         _tell(console, "report", last)
+
+
+def _outcome(
+    results: pd.DataFrame, cells: Sequence[Mapping[str, Any]], page: Path
+) -> dict[str, Any]:
+    """The comparison for machines: the summary's rows, and what is to be known of them."""
+    return {
+        "scores": [] if results.empty else summary(results).to_dict("records"),
+        "notes": [*shortfalls(cells), *one_coloured(cells)],
+        "page": page,
+    }
 
 
 def _tell_shortfalls(cells: Sequence[Mapping[str, Any]], console: Console) -> None:

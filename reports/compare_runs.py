@@ -49,6 +49,16 @@ class Changes:
             write_text(folder / f"{name}.csv", frame_csv(numbers))
             write_text(folder / f"{name}.md", markdown(text))
 
+    def records(self) -> dict[str, Any]:
+        """Everything for machines, a record per row."""
+        return {
+            "base": self.base,
+            "scores": self.scores.to_dict("records"),
+            "costs": self.costs.to_dict("records"),
+            "settings": self.settings.to_dict("records"),
+            "notes": self.notes,
+        }
+
     def page_table(self) -> pd.DataFrame:
         """Scores, costs and settings in one table of words."""
         scores, costs = score_changes_text(self.scores), cost_changes_text(self.costs)

@@ -19,10 +19,12 @@ def examples(*lines: str) -> str:
 
 
 def open_console(**options: Any) -> Console:
-    """Standard output. As wide as the terminal or `COLUMNS` says; a file or a pipe has no width, so
-    that nothing in it is wrapped or cut. `options` are those of rich's Console."""
+    """Standard output, or with `stderr=True` the other one. As wide as the terminal or `COLUMNS`
+    says; a file or a pipe has no width, so that nothing in it is wrapped or cut. `options` are
+    those of rich's Console."""
     from rich.console import Console
 
-    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+    stream = sys.stderr if options.get("stderr") else sys.stdout
+    if not stream.isatty() and "COLUMNS" not in os.environ:
         options.setdefault("width", 10_000)
     return Console(**options)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.commands import FAILED, examples
+from benchmark.commands.as_json import AsJson, print_json
 
 if TYPE_CHECKING:
     from benchmark.integrity import Checked
@@ -32,7 +32,7 @@ def check(
             "--repair", help="Move what does not match to RUN/quarantine, for the next run."
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Verify every record, checksum, picture, table and thumbnail of a run's folder.
 
@@ -47,7 +47,7 @@ def check(
     checked = check_run(run)
     mended = mend(run, checked) if repair else []
     if as_json:
-        typer.echo(json.dumps(_content(run, checked, mended), indent=2))
+        print_json(_content(run, checked, mended))
     else:
         for line in _lines(checked, mended):
             typer.echo("".join(letter if letter.isprintable() else "?" for letter in line))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from benchmark.commands import FAILED, examples, open_console
+from benchmark.commands.as_json import AsJson, print_json
 from benchmark.errors import UserError
 
 app = typer.Typer(
@@ -33,7 +34,10 @@ def fetch(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]
 
 
 @app.command(epilog=examples("tbbench data check dreambench"))
-def check(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]) -> None:
+def check(
+    name: Annotated[str, typer.Argument(help="The data set: dreambench.")],
+    as_json: AsJson = False,
+) -> None:
     """Compare every photo with its recorded checksum; exit code 1 when one is damaged."""
 
     from benchmark import dreambench
@@ -42,6 +46,9 @@ def check(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]
     console = open_console()
     dataset = dreambench.DreamBench()
     problems = dataset.check()
+    if as_json:
+        print_json({"dataset": name, "folder": dataset.root, "problems": problems})
+        raise typer.Exit(FAILED if problems else 0)
     for problem in problems:
         console.print(problem, highlight=False, soft_wrap=True)
     if problems:

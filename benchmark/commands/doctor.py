@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from benchmark.commands import FAILED, examples
+from benchmark.commands.as_json import AsJson, print_json
 
 app = typer.Typer()
 
@@ -27,15 +27,13 @@ def doctor(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for `tbbench run`.")
     ] = None,
     protocol: Annotated[str | None, typer.Option(help="As for `tbbench run`.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look whether this machine, or one run, has what it needs; say what to do where it has not.
 
     With a run's name everything happens that the run does before its first training, downloads
     included: what is well now will start without the network. Exit code 1 when there is a problem.
     """
-    from dataclasses import asdict
-
     from rich.console import Console
 
     from benchmark import doctor as look_at
@@ -59,6 +57,6 @@ def doctor(
         if finding.fix:
             console.print(f"         {finding.fix}", style="dim", markup=False)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+        print_json(found)
     if any(finding.level == look_at.PROBLEM for finding in found):
         raise typer.Exit(FAILED)

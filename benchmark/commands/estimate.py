@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmark.commands import examples, open_console
+from benchmark.commands.as_json import AsJson, print_json
 from benchmark.errors import UserError
 
 app = typer.Typer()
@@ -55,7 +55,7 @@ def estimate(
         float | None, typer.Option(metavar="GIB", min=0.0, help="Say which batches fit.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Draw the sweep into an .svg or .png.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Predict what a training step takes. No GPU, no weights and no download are needed.
 
@@ -101,7 +101,7 @@ def estimate(
         steps = track(questions, "predicting", console=progress, transient=True)
         fits = list(ask.fits(steps, gpu_memory * ask.GIB))
         if as_json:
-            typer.echo(json.dumps([ask.fit_as_json(one) for one in fits], indent=2))
+            print_json([ask.fit_as_json(one) for one in fits])
             return
         console.print(show.fit_table(fits, gpu_memory))
         for reason in dict.fromkeys(one.refusal for one in fits if one.refusal):
@@ -119,7 +119,7 @@ def estimate(
     if out is not None:
         draw(found, name, out)
     if as_json:
-        typer.echo(json.dumps([ask.as_json(one) for one in found], indent=2))
+        print_json([ask.as_json(one) for one in found])
         return
     if sweep:
         console.print(show.bars(found, name))

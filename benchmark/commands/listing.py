@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from benchmark.commands import examples, open_console
+from benchmark.commands.as_json import AsJson, print_json
 from benchmark.errors import UserError, plugin_code
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from methods import Method
 
 app = typer.Typer()
 
@@ -16,19 +23,20 @@ app = typer.Typer()
     epilog=examples(
         "tbbench methods",
         "tbbench methods --on sdxl",
+        "tbbench methods --json",
     )
 )
 def methods(
     on: Annotated[
         str, typer.Option(metavar="NAME", help="Count on sd15, sd21-base or sdxl.")
     ] = "sd15",
+    as_json: AsJson = False,
 ) -> None:
     """List the methods: what each trains, its presets, their parameters and sources.
 
     Parameters are counted by the methods' own code on the named architecture, without weights.
     """
     from rich.progress import track
-    from rich.table import Table
 
     from benchmark.backbones.architectures import ARCHITECTURES
     from benchmark.parameters import trainable_parameters
@@ -37,7 +45,7 @@ def methods(
 
     if on not in ARCHITECTURES:
         raise UserError(unknown("architecture", on, list(ARCHITECTURES)))
-    console = open_console()
+    console = open_console(stderr=as_json)
     known, broken = [], []
     for name in method_names():
         try:
@@ -50,6 +58,37 @@ def methods(
         (method.name, preset): trainable_parameters(method.name, preset, on)
         for method, preset in track(presets, "counting", console=console, transient=True)
     }
+    if as_json:
+        print_json({"parameters_on": on, "methods": [_record(method, counts) for method in known]})
+    else:
+        console.print(_table(known, counts))
+        title = ARCHITECTURES[on].title
+        note = "for a subject described in two words, such as a corgi dog"
+        console.print(f"Parameters on {title}, {note}.", style="dim", highlight=False)
+    if broken:
+        raise UserError("; ".join(broken))
+
+
+def _record(method: Method, counts: Mapping[tuple[str, str], int | None]) -> dict[str, Any]:
+    return {
+        "name": method.name,
+        "trains": method.trains,
+        "changes": method.changes,
+        "source": method.source,
+        "presets": [
+            {
+                "name": preset,
+                "settings": dict(settings),
+                "parameters": counts[method.name, preset] if method.trains else 0,
+            }
+            for preset, settings in method.presets.items()
+        ],
+    }
+
+
+def _table(known: Sequence[Method], counts: Mapping[tuple[str, str], int | None]) -> Table:
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     table.add_column("method\n  preset", no_wrap=True)
     table.add_column("\nparameters", no_wrap=True, justify="right")
@@ -62,16 +101,11 @@ def methods(
             shown = "not possible" if count is None else f"{count:,}"
             table.add_row(f"  {preset}", shown, f"[dim]{source}")
             source = ""
-    console.print(table)
-    title = ARCHITECTURES[on].title
-    note = "for a subject described in two words, such as a corgi dog"
-    console.print(f"Parameters on {title}, {note}.", style="dim", highlight=False)
-    if broken:
-        raise UserError("; ".join(broken))
+    return table
 
 
 @app.command(epilog=examples("tbbench metrics"))
-def metrics() -> None:
+def metrics(as_json: AsJson = False) -> None:
     """List the metrics: what each asks, what it writes, which way is better, and its source."""
     from rich.markup import escape
     from rich.table import Table
@@ -80,11 +114,17 @@ def metrics() -> None:
 
     console = open_console()
     broken: list[str] = []
+    entries = list(inventory.metrics(broken))
+    if as_json:
+        print_json(entries)
+        if broken:
+            raise UserError("; ".join(broken))
+        return
     table = Table(box=None, pad_edge=False)
     table.add_column("metric\n  writes", no_wrap=True)
     table.add_column("\nbetter", no_wrap=True)
     table.add_column("asks\nsource")
-    for entry in inventory.metrics(broken):
+    for entry in entries:
         plugin = f" [dim]({escape(entry.plugin)})" if entry.plugin else ""
         table.add_row(f"[bold]{escape(entry.name)}[/]{plugin}", "", escape(entry.what))
         source = entry.source
@@ -103,7 +143,7 @@ def metrics() -> None:
 @app.command(
     epilog=examples("tbbench backbones", "tbbench run quickstart --backbone blank-sd15 --dry-run")
 )
-def backbones() -> None:
+def backbones(as_json: AsJson = False) -> None:
     """List the backbones that have a name, with their sources. Nothing is downloaded.
 
     A folder made by diffusers and a hub id, owner/name@commit, are backbones too.
@@ -113,6 +153,9 @@ def backbones() -> None:
 
     from benchmark.inventory import backbones as entries
 
+    if as_json:
+        print_json(list(entries()))
+        return
     console = open_console()
     table = Table(box=None, pad_edge=False)
     table.add_column("backbone", no_wrap=True)
@@ -130,11 +173,15 @@ def backbones() -> None:
         "tbbench protocols", "tbbench run ablation --protocol textboost-v2  # under one"
     )
 )
-def protocols() -> None:
+def protocols(as_json: AsJson = False) -> None:
     """List the protocols: how each makes and scores pictures, and what is not as published."""
 
     from benchmark.protocol_table import as_text
+    from benchmark.protocols import get_protocol, protocol_names
 
+    if as_json:
+        print_json([{"name": name, **get_protocol(name).model_dump()} for name in protocol_names()])
+        return
     console = open_console()
     for line in as_text():
         console.print(line, highlight=False)

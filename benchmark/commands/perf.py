@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.commands import FAILED, examples
+from benchmark.commands.as_json import print_json
 
 if TYPE_CHECKING:
     from benchmark.perf.compare import Comparison
@@ -88,7 +89,9 @@ def compare(
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="JUnit XML.")] = None,
     json_: Annotated[
         Path | None,
-        typer.Option("--json", metavar="FILE", help="github-action-benchmark's form."),
+        typer.Option(
+            "--json", metavar="FILE", help="github-action-benchmark's form, `-` for the output."
+        ),
     ] = None,
     history: Annotated[Path | None, typer.Option(help=HISTORY)] = None,
 ) -> None:
@@ -101,9 +104,10 @@ def compare(
     from benchmark.perf.stored import read
 
     found = compared(read(base), read(new))
+    alone = str(json_) == "-"
     # A job's log is no terminal, and as wide as need be.
-    width = None if sys.stdout.isatty() else LOG_WIDTH
-    console = Console(highlight=False, soft_wrap=True, width=width)
+    width = None if (sys.stderr if alone else sys.stdout).isatty() else LOG_WIDTH
+    console = Console(highlight=False, soft_wrap=True, width=width, stderr=alone)
     console.print(output.rich_table(output.shown(found, everything)))
     for note in found.notes:
         console.print(f"note: {note}", markup=False)
@@ -125,7 +129,9 @@ def _write(
         write_text(markdown, output.markdown(found))
     if junit is not None:
         write_bytes(junit, output.junit(found))
-    if json_ is not None:
+    if str(json_) == "-":
+        print_json(output.smaller_is_better(found))
+    elif json_ is not None:
         write_json(json_, output.smaller_is_better(found))
 
 

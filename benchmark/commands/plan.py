@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmark.commands import examples, open_console
+from benchmark.commands.as_json import print_json
 from benchmark.commands.run_options import Name, Out, Overrides, Protocol
 
 app = typer.Typer()
@@ -34,8 +35,6 @@ def plan(
     ] = None,
 ) -> None:
     """Show the cells of a run without doing any, and how `tbbench run --shard i/N` divides them."""
-    import json
-
     from benchmark.atomic import write_text
     from benchmark.config import load_config
     from benchmark.errors import UserError
@@ -69,7 +68,7 @@ def plan(
         return
     cells = planned(plan_cells(config, read_resolved(folder)), folder, shards)
     if json_:
-        print(json.dumps({"name": config.name, "shards": shards, "cells": cells}, indent=2))
+        print_json({"name": config.name, "shards": shards, "cells": cells})
         return
     console = open_console(highlight=False)
     for table in tables(config.title, cells, shards):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.commands import examples, open_console
+from benchmark.commands.as_json import AsJson
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Request:
     columns: tuple[str, ...] | None = None
     naming: Path | None = None
     study: BlindStudy | None = None
+    as_json: bool = False
+    """The table goes to standard output as JSON, everything else to standard error."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,8 @@ class Reporting:
     `cli.py` makes it the context's object.
     """
 
-    show: Callable[[Run, States, Console, bool], None]
-    """Prints a run's table and the page's path; True: writes the page anew first."""
+    show: Callable[[Run, States, Console, bool, bool], None]
+    """Prints a run's table and the page's path; True: writes the page anew first, then: as JSON."""
     write: Callable[[Request, Console], None]
 
 
@@ -75,6 +78,7 @@ class Reporting:
         "tbbench report runs/quickstart",
         "tbbench report runs/mine runs/theirs  # several runs in one report",
         "tbbench report runs/new --diff runs/old",
+        "tbbench report runs/mine --json",
         "tbbench report --watch runs/quickstart  # while it runs",
         "tbbench report runs/mine --paper paper/tables --naming names.toml",
         "tbbench report runs/mine --ab-study --ab-question alignment  # for people to judge",
@@ -121,6 +125,7 @@ def report(
         int | None, typer.Option(min=1, help="Pairs to judge. Default: 60.")
     ] = None,
     ab_seed: Annotated[int | None, typer.Option(min=0, help="Draws the pairs. Default: 0.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the report of one run or several: tables, figures and one HTML page.
 
@@ -140,10 +145,11 @@ def report(
         columns=None if columns is None else names(columns, "--columns"),
         naming=naming,
         study=_study(ab_study, {name: v for name, v in asked.items() if v is not None}),
+        as_json=as_json,
     )
     check(request)
     reporting: Reporting = context.find_root().obj
-    reporting.write(request, open_console())
+    reporting.write(request, open_console(stderr=as_json))
 
 
 def check(request: Request) -> None:
@@ -154,6 +160,7 @@ def check(request: Request) -> None:
             "--paper": request.paper,
             "--format": request.formats,
             "--ab-study": request.study,
+            "--json": request.as_json,
         }
         for option, given in alone.items():
             if given:
@@ -163,6 +170,8 @@ def check(request: Request) -> None:
     for option, value in (("--columns", request.columns), ("--naming", request.naming)):
         if value is not None and request.paper is None and not request.formats:
             raise UserError(f"{option} is for the tables of --paper and --format; add one of them")
+    if request.study and request.as_json:
+        raise UserError("--json is for the table of the report; leave out --ab-study, or --json")
     if request.study and (request.base or request.paper or request.formats or request.embed):
         raise UserError(
             "--ab-study writes the page of the blind study alone; ask for the report apart"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.commands import FAILED, INTERRUPTED, examples, open_console
+from benchmark.commands.as_json import print_json
 from benchmark.commands.photo_options import PhotoOptions, photo_overrides, photo_source
 from benchmark.commands.run_options import Out, Overrides, Protocol
 
@@ -28,6 +29,7 @@ app = typer.Typer()
         "tbbench run mine.toml --set methods.textboost.steps=50",
         "tbbench run mine.toml --retry failed --max-failures 3 --cell-timeout 3600",
         "tbbench run dreambench-sd15 --dry-run",
+        "tbbench run dreambench-sd15 --dry-run --json",
         "tbbench run --photos my-dog --class-noun dog --descriptor corgi --backbone sd15",
     )
 )
@@ -121,6 +123,9 @@ def run(
         bool,
         typer.Option("--dry-run", help="Say what it would take: no work, network or weights."),
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For machines. Only with --dry-run.")
+    ] = False,
 ) -> None:
     """Train, generate and score what is missing of a run, then write its report.
 
@@ -137,6 +142,10 @@ def run(
     from benchmark.shards import parse_shard
     from benchmark.store import Run
 
+    if as_json and not dry_run:
+        raise UserError(
+            "--json is for what --dry-run says; of a run, ask `tbbench report RUN --json`"
+        )
     reporting: Reporting = context.find_root().obj
     mine = PhotoOptions(photos, class_noun, descriptor, subject, train_photo, live_subject)
     source = photo_source(name, mine, backbone)
@@ -159,7 +168,7 @@ def run(
     if retry not in RETRIES:
         raise UserError(f"--retry {shown(retry)}: expected {', '.join(RETRIES)}")
     config = load_config(source, overrides, protocol)
-    console = open_console()
+    console = open_console(stderr=as_json)
     if config.photos is not None:
         from benchmark.own_photos import about, register
 
@@ -170,7 +179,11 @@ def run(
         os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
         from benchmark import dry_run as prediction
 
-        prediction.show(config, prediction.shares(config), console)
+        found = prediction.shares(config)
+        if as_json:
+            print_json(prediction.as_json(config, found))
+        else:
+            prediction.show(config, found, console)
         return
     folder = out or Path("runs") / config.name
     try:
@@ -180,12 +193,12 @@ def run(
     except RunInterruptedError as stopped:
         if live:
             run = Run.open(folder)
-            reporting.show(run, states(run), console, True)
+            reporting.show(run, states(run), console, True, False)
         line = f"stopped with {stopped}; the same command goes on from there"
         console.print(line, highlight=False)
         raise typer.Exit(INTERRUPTED) from None
     if not outcome.full and (live or len(outcome.failures) < outcome.cells):
-        reporting.show(outcome.run, outcome.states, console, live or outcome.changed)
+        reporting.show(outcome.run, outcome.states, console, live or outcome.changed, False)
     differs = False
     if verify_determinism is not None:
         from benchmark.determinism import show, verify

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.commands import FAILED, INTERRUPTED, examples, open_console
+from benchmark.commands.as_json import AsJson, print_json
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def score(
     key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The blind study's key. Only with --ab.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines. Only with --ab.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score pictures that were made elsewhere, several methods side by side.
 
@@ -93,9 +94,8 @@ def score(
             sources or [], key, as_json, [option for option, given in others.items() if given]
         )
         return
-    for option, given in (("--key", key), ("--json", as_json)):
-        if given:
-            raise UserError(f"{option} is for the answers of a blind study; add --ab")
+    if key is not None:
+        raise UserError("--key is for the answers of a blind study; add --ab")
 
     from benchmark.any_pictures.find import find_pictures
     from benchmark.any_pictures.options import make_request
@@ -126,15 +126,17 @@ def score(
         refuse_serious(found.problems)
     failures = []
     if found.batches:
-        console = open_console()
+        console = open_console(stderr=as_json)
         try:
             outcome = score_found(found, request, console)
         except KeyboardInterrupt:
             console.print("stopped; the same command goes on from there", highlight=False)
             raise typer.Exit(INTERRUPTED) from None
         reporting: Reporting = context.find_root().obj
-        reporting.show(outcome.run, states(outcome.run), console, outcome.changed)
+        reporting.show(outcome.run, states(outcome.run), console, outcome.changed, as_json)
         failures = [f"{label}: {reason}" for label, reason in outcome.failures]
+    elif as_json:
+        print_json({"scores": [], "notes": [], "page": None})
     failures += [f"{name}: none of its pictures could be scored" for name in found.left_out]
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)

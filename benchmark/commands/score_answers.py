@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from benchmark.commands.as_json import print_json
 from benchmark.errors import UserError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def score_answers(
             },
             "left_share": left,
         }
-        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        print_json(content)
         return
     answered = answers["pair"].nunique()
     raters = "1 rater" if agreed.raters == 1 else f"{agreed.raters} raters"

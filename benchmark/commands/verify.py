@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.commands import FAILED, examples, open_console
+from benchmark.commands.as_json import AsJson, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ def verify(
             "Without claims files: all that come with the project.",
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: AsJson = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail on INCONCLUSIVE and NOT MEASURED as well.")
     ] = False,
@@ -69,7 +69,7 @@ def verify(
         verdicts = judge_all(targets.files(), targets.studies)
     targets.keep(verdicts)
     if as_json:
-        typer.echo(json.dumps([verdict.to_json() for verdict in verdicts], indent=2))
+        print_json([verdict.to_json() for verdict in verdicts])
     else:
         console = open_console(highlight=False)
         console.print(_table(verdicts))
