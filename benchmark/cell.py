@@ -33,6 +33,7 @@ from benchmark.failures import (
 from benchmark.generate import Sampling, batches, noise_seed, sample, seed_everything
 from benchmark.measure import Cost, Stage, step_costs
 from benchmark.owner import OwnerLostError, confirm
+from benchmark.pauses import pauses
 from benchmark.pictures import flags_of, of_one_colour, read_picture, write_picture
 from benchmark.plan import Cell, backbone_of, subjects_of
 from benchmark.prior import PriorImages
@@ -352,7 +353,7 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> Made:
             earlier += sum(spent[name] for name in names)
             plain += [name for name, image in kept.items() if image and of_one_colour(image)]
             continue
-        begin = time.perf_counter()
+        begin, pauses_before = time.perf_counter(), pauses()
         images = method.images(
             pipe, requests, bench.task, bench.settings, lambda p, r: _generate(cell, p, r)
         )
@@ -362,8 +363,9 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> Made:
             write_picture(folder.images / name, image, origin, about)
         plain += [name for name, image in zip(names, images, strict=True) if of_one_colour(image)]
         seconds = (time.perf_counter() - begin) / len(batch)
-        spent |= dict.fromkeys(names, seconds)
-        write_sealed(spent_file, spent)
+        if pauses() == pauses_before:
+            spent |= dict.fromkeys(names, seconds)
+            write_sealed(spent_file, spent)
     return Made(earlier, plain)
 
 

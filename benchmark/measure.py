@@ -16,12 +16,14 @@ from typing import Self
 
 from benchmark import host_memory
 from benchmark.devices import Device
+from benchmark.pauses import pauses
 from benchmark.sampling import Sampler
 
 STAGES = ("load", "prepare", "train", "save", "reload", "generate", "probe", "score")
 LEAST_ENERGY_SECONDS = 1.0
 """The driver brings its energy counter up to date about ten times a second: a stage that is
 shorter than this has no energy."""
+TIMES = ("s", "images/s")
 LEAST_STEPS_FOR_P95 = 20
 """Of fewer steps not one lies above the 95th percentile: it would be their maximum by name."""
 
@@ -53,6 +55,9 @@ class Stage:
     memory as the driver sees it, and own memory without such a kernel are looked at by a thread,
     which misses what comes and goes between two looks. `sampling_seconds` is the processor time
     that this thread took: about 0.2% of the stage's time (`benchmark.sampling`).
+
+    A stage whose process was stopped and went on (`benchmark.pauses`) has no times and no energy,
+    and `pauses` in their place.
     """
 
     name: str
@@ -74,6 +79,7 @@ class Stage:
         self._sampler = Sampler(self._look)
         self._sampler.start()
         self._joules = self.device.joules()
+        self._pauses = pauses()
         self._begin = self.clock()
         return self
 
@@ -91,20 +97,32 @@ class Stage:
             joules = self.device.joules()
         finally:
             self._sampler.end()
+        paused = pauses() - self._pauses
         peaks = self._sampler.stop()
         if self._kernel:
             peaks["peak_rss_bytes"] = host_memory.peak()
-        wall = self.seconds + self.seconds_not_here
-        self.add("wall_seconds", wall, "s")
+        if paused:
+            self._drop_times(paused)
+        else:
+            self._add_times()
+            self._add_energy(joules)
+        if self.pictures:
+            self.add("images", self.pictures, "images", "exact")
         for measure, value in {**peaks, **self.device.peaks()}.items():
             self.add(measure, value, "B")
         self.add("sampling_seconds", self._sampler.seconds, "s")
         self.add("sampling_looks", self._sampler.looks, "looks", "exact")
-        if self.pictures:
-            self.add("images", self.pictures, "images", "exact")
-            if wall > 0:
-                self.add("images_per_second", self.pictures / wall, "images/s")
-        self._add_energy(joules)
+
+    def _add_times(self) -> None:
+        wall = self.seconds + self.seconds_not_here
+        self.add("wall_seconds", wall, "s")
+        if self.pictures and wall > 0:
+            self.add("images_per_second", self.pictures / wall, "images/s")
+
+    def _drop_times(self, paused: int) -> None:
+        self.costs = [cost for cost in self.costs if cost.unit not in TIMES]
+        self.add("pauses", paused, "pauses", "exact")
+        print(f"{self.name}: this process was stopped and went on; its times are not measured")
 
     def _look(self) -> Mapping[str, int | None]:
         children, their_bytes = self._children.look()

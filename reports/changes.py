@@ -154,10 +154,16 @@ def _verdict(row: Mapping[Any, Any]) -> str | None:
 
 
 def _with_whole_cells(costs: pd.DataFrame) -> pd.DataFrame:
-    """The costs, and of every cell the sum of its stages' seconds and the highest of its peaks."""
+    """The costs, and of every cell the sum of its stages' seconds and the highest of its peaks.
+
+    A cell with a stage whose seconds were not measured has no sum.
+    """
     whole = [*METHOD, *CELL, "measure", "unit", "kind"]
     measured = costs[(costs["kind"] == "measured") & (costs["stage"] != "score")]
-    seconds = measured[measured["measure"] == "wall_seconds"]
+    timed = measured["measure"] == "wall_seconds"
+    stages = measured.groupby([*METHOD, *CELL], dropna=False)["stage"].transform("nunique")
+    stages_timed = timed.groupby([measured[name] for name in (*METHOD, *CELL)], dropna=False)
+    seconds = measured[timed & (stages_timed.transform("sum") == stages)]
     peaks = measured[measured["measure"].str.startswith("peak_")]
     added = [
         seconds.groupby(whole, dropna=False, as_index=False)["value"].sum(),

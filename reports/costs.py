@@ -70,13 +70,14 @@ def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
     return table.loc[control.sort_values(kind="stable").index].reset_index()
 
 
-def cost_text(table: pd.DataFrame) -> pd.DataFrame:
-    """The cost table in words: `-` for a stage that a method does not have, `not measured` for
-    a figure that is missing although its stage ran."""
+def cost_text(table: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
+    """The table that `cost_table` made of `costs` in words: `-` for a stage that a method does not
+    have, `not measured` for a figure that is missing although its stage ran."""
+    stages = costs["stage"].groupby(labels(costs)).agg(set)
     text = pd.DataFrame({"method": table["label"], "cells": table["cells"].astype("str")})
     for column in SHOWN:
         # A figure over all stages belongs to every method; the others to those with the stage.
-        ran = table[f"{column.stage} (s)"].notna() if column.stage else table["cells"] > 0
+        ran = [column.stage is None or column.stage in stages[label] for label in table["label"]]
         text[column.name] = [
             column.show(value) if pd.notna(value) else show.NOT_MEASURED if had else show.MISSING
             for value, had in zip(table[column.title], ran, strict=True)

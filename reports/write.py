@@ -40,7 +40,7 @@ def write_report(
     settings = settings_table(material.cells)
     short = shortfalls(material.cells)
     texts = differences_text(compared)
-    prices = cost_text(measured) if len(measured) else pd.DataFrame()
+    prices = cost_text(measured, costs) if len(measured) else pd.DataFrame()
     if len(table):
         _frame(folder / "comparison", wide(table), comparison_text(table), short)
     if len(compared):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmark.embedding_cache import LIMIT_VARIABLE
 from benchmark.executors import Job
+from benchmark.pauses import watch
 
 REPORT_SECONDS = 0.1
 """Step reports closer together than this are left out."""
@@ -24,6 +25,7 @@ REPORT_SECONDS = 0.1
 def work(text: str, device: str, asked: float, messages: Connection) -> None:
     """Does the job in `text`. `asked` is `time.monotonic()` of when the process was asked for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    watch()
     die_with_parent()
     job = Job.from_text(text)
     from benchmark.cell import Circumstances, run_cell

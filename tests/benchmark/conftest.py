@@ -1,12 +1,15 @@
 """A small run on the tiny backbone: toy-world photos, few steps, scored only where asked for."""
 
 import copy
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmark import pauses
 from benchmark.config import RunConfig
 
 SMALL: dict[str, Any] = {
@@ -40,3 +43,12 @@ def small(
         return RunConfig.model_validate(table)
 
     return make
+
+
+@pytest.fixture
+def go_on() -> Iterator[Callable[[], None]]:
+    """Tells this process that it was stopped and goes on, and has that counted."""
+    before = signal.getsignal(signal.SIGCONT)
+    pauses.watch()
+    yield lambda: os.kill(os.getpid(), signal.SIGCONT)
+    signal.signal(signal.SIGCONT, before)

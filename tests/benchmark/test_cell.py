@@ -1,12 +1,14 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from benchmark import cell as cell_module
 from benchmark.atomic import read_json, read_record
 from benchmark.cell import Circumstances, run_cell
 from benchmark.config import RunConfig
@@ -180,6 +182,33 @@ def test_kept_pictures_are_not_made_again(
     assert {name: (folder.images / name).stat().st_mtime_ns for name in written} == written
     costs = {(c["stage"], c["measure"]): c["value"] for c in read_json(folder.path / "cost.json")}
     assert costs["generate", "wall_seconds"] > spent  # the first attempt's time is not lost
+
+
+def test_pictures_whose_batch_stood_still_are_made_again(
+    small: Small,
+    tmp_path: Path,
+    trainings: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    go_on: Callable[[], None],
+) -> None:
+    """They have no time to count with when an attempt goes on with what an earlier one left."""
+    sample, calls = cell_module.sample, []
+
+    def stopped_in_the_second(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            go_on()
+        return sample(*arguments)
+
+    monkeypatch.setattr(cell_module, "sample", stopped_in_the_second)
+    cell, folder = killed(small, tmp_path, "generate", 3)
+    assert len(calls) == 3
+    assert len(read_record(folder.path / "generate.json")) == 2
+    run_cell(tmp_path, cell, Circumstances(generation_batch=1))
+    assert len(calls) == 3 + 2
+    assert len(read_record(folder.path / "generate.json")) == 4
+    costs = {(c["stage"], c["measure"]) for c in read_json(folder.path / "cost.json")}
+    assert ("generate", "wall_seconds") in costs
 
 
 def test_a_damaged_checkpoint_and_its_pictures_are_made_again(

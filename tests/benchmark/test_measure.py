@@ -2,7 +2,7 @@ import mmap
 import os
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import count
 
 import numpy as np
@@ -52,6 +52,25 @@ def no_thread_is_left() -> bool:
 def value(stage: Stage, name: str) -> float:
     (cost,) = [cost for cost in stage.costs if cost.measure == name]
     return cost.value
+
+
+def test_a_stage_whose_process_stood_still_has_no_times(
+    go_on: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = FakeDevice(joules=[0.0, 50.0] * 2)
+    ticks = count(0.0, 2.0)
+    for paused in (True, False):
+        with Stage("train", device, clock=lambda: next(ticks)) as stage:
+            stage.pictures = 4
+            stage.add("first_step_seconds", 1.0, "s")
+            stage.add("steps", 3, "steps", "exact")
+            if paused:
+                go_on()
+        times = {"first_step_seconds", "wall_seconds", "images_per_second", "energy_joules"}
+        found = {cost.measure for cost in stage.costs}
+        assert found & {*times, "pauses"} == ({"pauses"} if paused else times)
+        assert {"steps", "images", "peak_rss_bytes", "sampling_seconds"} <= found
+    assert capsys.readouterr().out.count("its times are not measured") == 1
 
 
 def test_the_device_is_synchronised_at_both_edges() -> None:

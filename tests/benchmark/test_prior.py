@@ -1,9 +1,12 @@
 import re
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmark import prior as prior_module
 from benchmark.backbones import Backbone, open_backbone
 from benchmark.generate import Sampling
 from benchmark.prior import BATCH, PriorImages
@@ -119,3 +122,29 @@ def test_times_that_were_altered_are_taken_anew(
     again("a dog", 1)
     assert len(loads) == 2
     assert 0 < again.made_seconds < 9999
+
+
+def test_a_batch_in_which_the_process_stood_still_is_made_again(
+    tiny_backbone: Path,
+    loads: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    go_on: Callable[[], None],
+) -> None:
+    """Its time would be kept, and count for every cell that takes the pictures later."""
+    sample, batches = prior_module.sample, []
+
+    def stopped_once(*arguments: object) -> object:
+        batches.append(1)
+        if len(batches) == 1:
+            go_on()
+            time.sleep(1.0)
+        begin = time.perf_counter()
+        made = sample(*arguments)
+        batches[-1] = time.perf_counter() - begin
+        return made
+
+    monkeypatch.setattr(prior_module, "sample", stopped_once)
+    given = prior(tiny_backbone)
+    assert len(given("a dog", BATCH)) == BATCH
+    assert len(batches) == 2
+    assert batches[1] <= given.made_seconds < batches[1] + 0.5

@@ -150,6 +150,15 @@ def costs(seconds, size=100.0, method="textboost"):
     return pd.DataFrame(rows)
 
 
+def test_a_cell_with_an_untimed_stage_has_no_sum_of_seconds():
+    frame = costs([10.0, 20.0, 30.0])
+    first_training = (frame["measure"] == "wall_seconds") & (frame["value"] == 10.0)
+    assert first_training.sum() == 1
+    table = cost_changes(frame[~first_training], costs([10.0, 20.0, 30.0]), True)
+    found = table.set_index(["stage", "measure"]).loc[(WHOLE_CELL, "wall_seconds")]
+    assert (found["cells"], found["before"], found["now"]) == pytest.approx((2, 26.0, 26.0))
+
+
 def test_costs_are_paired_by_cell():
     before = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0]
     table = cost_changes(costs([0.8 * s for s in before]), costs([*before, 999.0]), True)

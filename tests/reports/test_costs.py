@@ -38,13 +38,20 @@ def test_controls_come_last():
 
 
 def test_a_stage_that_a_method_lacks_is_told_from_a_figure_that_was_not_taken():
-    text = costs.cost_text(costs.cost_table(tidy(ROWS))).set_index("method")
+    text = costs.cost_text(costs.cost_table(tidy(ROWS)), tidy(ROWS)).set_index("method")
     assert text.loc["base", "train"] == MISSING
     assert text.loc["base", "trainable parameters"] == MISSING
     assert text.loc["dreambooth", "peak CUDA allocated"] == NOT_MEASURED
     assert text.loc["base", "peak RSS"] == NOT_MEASURED
     assert text.loc["dreambooth", "trainable parameters"] == "5.6M"
     assert text.loc["dreambooth", "train"] == "12 s"
+
+
+def test_a_stage_that_ran_without_a_time_is_not_measured():
+    rows = tidy([row for row in ROWS if row[3] != "wall_seconds"])
+    text = costs.cost_text(costs.cost_table(rows), rows).set_index("method")
+    assert text.loc["dreambooth", "train"] == NOT_MEASURED
+    assert text.loc["dreambooth", "prepare"] == MISSING
 
 
 def test_missing_costs_are_missing_in_the_numbers_too():
