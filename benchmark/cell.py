@@ -217,6 +217,8 @@ def train_stages(bench: Bench) -> list[Cost]:
     with bench.stage("prepare") as prepare:
         method.prepare(pipe, task, settings)
         prepare.seconds_not_here = bench.prior.made_seconds - bench.prior.waited_seconds
+        if bench.prior.made_elsewhere:
+            prepare.untimed = "prior images were made on another machine or with other threads"
     with bench.stage("train") as train:
         result = method.train(pipe, task, settings)
         check_losses(result.losses)

@@ -158,6 +158,11 @@ def machine(environment: Mapping[str, Any]) -> str:
     return digest([names, environment.get("processor"), environment.get("cores"), kind], 16)
 
 
+def this_machine(device: str, threads: int) -> str:
+    """What times depend on here, as one word to compare: `machine` and the number of threads."""
+    return digest([machine(_hardware(device)), threads], 16)
+
+
 def in_words(environment: Mapping[str, Any]) -> str:
     """The machine for people, `cuda, NVIDIA A100, AMD EPYC 7763, 64 cores`; `unknown` without."""
     kind = str(environment.get("device") or "").partition(":")[0]

@@ -43,7 +43,7 @@ class Cost:
 class Stage:
     """Measures the `with` block as stage `name`; afterwards `costs` holds its figures.
 
-    Inside the block `add` gives the stage further figures, and two fields may be set.
+    Inside the block `add` gives the stage further figures, and fields may be set.
     `seconds_not_here` takes time into account that the same work took elsewhere (made earlier
     and kept): it is added to `wall_seconds`, so that the stage costs the same whether or not
     something was at hand. Of such a stage there is no energy: what it took elsewhere is unknown.
@@ -57,7 +57,7 @@ class Stage:
     that this thread took: about 0.2% of the stage's time (`benchmark.sampling`).
 
     A stage whose process was stopped and went on (`benchmark.pauses`) has no times and no energy,
-    and `pauses` in their place.
+    and `pauses` in their place. Nor has one where `untimed`, set inside the block, says why.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Stage:
     costs: list[Cost] = field(default_factory=list)
     seconds_not_here: float = 0.0
     pictures: int = 0
+    untimed: str = ""
 
     def add(self, measure: str, value: float, unit: str, kind: str = "measured") -> None:
         """Adds a cost of this stage; `unit` is the value's, `kind` how it came about."""
@@ -102,7 +103,11 @@ class Stage:
         if self._kernel:
             peaks["peak_rss_bytes"] = host_memory.peak()
         if paused:
-            self._drop_times(paused)
+            self.add("pauses", paused, "pauses", "exact")
+            self.untimed = "this process was stopped and went on"
+        if self.untimed:
+            self.costs = [cost for cost in self.costs if cost.unit not in TIMES]
+            print(f"{self.name}: {self.untimed}; its times are not measured")
         else:
             self._add_times()
             self._add_energy(joules)
@@ -118,11 +123,6 @@ class Stage:
         self.add("wall_seconds", wall, "s")
         if self.pictures and wall > 0:
             self.add("images_per_second", self.pictures / wall, "images/s")
-
-    def _drop_times(self, paused: int) -> None:
-        self.costs = [cost for cost in self.costs if cost.unit not in TIMES]
-        self.add("pauses", paused, "pauses", "exact")
-        print(f"{self.name}: this process was stopped and went on; its times are not measured")
 
     def _look(self) -> Mapping[str, int | None]:
         children, their_bytes = self._children.look()

@@ -20,6 +20,7 @@ from PIL import Image
 
 from benchmark.atomic import checksum, digest, write_bytes
 from benchmark.backbones import Backbone
+from benchmark.environment import this_machine
 from benchmark.generate import Sampling, noise_seed, sample
 from benchmark.paths import cache_root
 from benchmark.pauses import pauses
@@ -45,6 +46,9 @@ class PriorImages:
     """Time that calls of this object took, kept images or not."""
     made_seconds: float = 0.0
     """Time it took to make all images that were given out, whenever that was."""
+    made_elsewhere: bool = False
+    """Whether some of them were made on another machine, or with other threads: `made_seconds` are
+    not this one's then."""
     _given: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, prompt: str, count: int) -> list[Image.Image]:
@@ -56,10 +60,17 @@ class PriorImages:
             kept = self._complete(folder, prompt, count)
             images = [Image.open(folder / f"{i:05d}.png").convert("RGB") for i in range(count)]
         already = self._given.get(prompt, 0)
-        self.made_seconds += sum(kept[i]["seconds"] for i in range(already, count))
+        given = kept[already:count]
+        self.made_seconds += sum(image["seconds"] for image in given)
+        self.made_elsewhere |= any(image.get("machine") != self._machine() for image in given)
         self._given[prompt] = max(already, count)
         self.waited_seconds += time.perf_counter() - begin
         return images
+
+    def _machine(self) -> str:
+        import torch
+
+        return this_machine(self.device, torch.get_num_threads())
 
     def _identity(self, prompt: str) -> dict[str, Any]:
         return {
@@ -112,7 +123,11 @@ class PriorImages:
             content = io.BytesIO()
             image.save(content, "PNG")
             write_bytes(path, content.getvalue())
-            record[i] = {"sha256": checksum(path), "seconds": seconds / BATCH}
+            record[i] = {
+                "sha256": checksum(path),
+                "seconds": seconds / BATCH,
+                "machine": self._machine(),
+            }
 
 
 def _timed(make: Callable[[], list[Image.Image]]) -> tuple[list[Image.Image], float]:

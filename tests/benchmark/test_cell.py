@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmark import cell as cell_module
+from benchmark import environment
 from benchmark.atomic import read_json, read_record
 from benchmark.cell import Circumstances, run_cell
 from benchmark.config import RunConfig
@@ -182,6 +183,20 @@ def test_kept_pictures_are_not_made_again(
     assert {name: (folder.images / name).stat().st_mtime_ns for name in written} == written
     costs = {(c["stage"], c["measure"]): c["value"] for c in read_json(folder.path / "cost.json")}
     assert costs["generate", "wall_seconds"] > spent  # the first attempt's time is not lost
+
+
+def test_prior_images_of_another_machine_leave_their_stage_untimed(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    methods = [{"name": "custom-diffusion", "preset": "toy", "settings": {"prior_images": 1}}]
+    here, there = plan(small(methods=methods, train_seeds=[0, 1]))
+    found = {}
+    for cell, cores in ((here, 3), (there, 5)):
+        monkeypatch.setattr(environment.os, "cpu_count", lambda cores=cores: cores)
+        run_cell(tmp_path, cell, Circumstances())
+        costs = read_json(cell_folder(tmp_path, cell.key).path / "cost.json")
+        found[cores] = {c["stage"] for c in costs if c["measure"] == "wall_seconds"}
+    assert found[3] - found[5] == {"prepare"}
 
 
 def test_pictures_whose_batch_stood_still_are_made_again(

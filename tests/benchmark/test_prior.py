@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from benchmark import environment
 from benchmark import prior as prior_module
 from benchmark.backbones import Backbone, open_backbone
 from benchmark.generate import Sampling
@@ -87,6 +89,33 @@ def test_prompts_and_sampling_are_kept_apart(
     slow = prior(tiny_backbone, sampling=replace(SAMPLING, steps=3))("a dog", 1)[0].tobytes()
     assert len({dog, red, slow}) == 3
     assert len(list((tmp_path / "prior").iterdir())) == 3
+
+
+def test_times_of_another_machine_are_known_as_that(
+    tiny_backbone: Path, loads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = prior(tiny_backbone)
+    first("a dog", BATCH)
+    again = prior(tiny_backbone)
+    again("a dog", BATCH)
+    assert (first.made_elsewhere, again.made_elsewhere) == (False, False)
+    with monkeypatch.context() as changed:
+        changed.setattr(environment.os, "cpu_count", lambda: 99)
+        elsewhere = prior(tiny_backbone)
+        elsewhere("a dog", BATCH)
+        assert elsewhere.made_elsewhere
+        elsewhere = prior(tiny_backbone)
+        elsewhere("a cat", BATCH)
+        assert not elsewhere.made_elsewhere
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        again = prior(tiny_backbone)
+        again("a dog", BATCH)
+        assert again.made_elsewhere
+    finally:
+        torch.set_num_threads(before)
+    assert len(loads) == 2
 
 
 def test_asking_twice_counts_once(tiny_backbone: Path, loads: list[str]) -> None:
