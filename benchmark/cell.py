@@ -203,7 +203,8 @@ def _concept(dataset: Dataset, cell: Cell, name: str) -> Companion:
 def train_stages(bench: Bench) -> list[Cost]:
     """load, prepare, train and save; their costs, also when an earlier attempt did the work."""
     manifest = read_intact(bench.folder.path / "checkpoint.json")
-    whole = bool(manifest) and checksums(bench.folder.checkpoint) == manifest.get("files")
+    mine = bool(manifest) and manifest.get("key", bench.cell.key) == bench.cell.key
+    whole = mine and checksums(bench.folder.checkpoint) == manifest.get("files")
     # Losses are of the same training: where they were lost, it is the only way to have them again.
     if whole and read_intact(bench.folder.path / "losses.json"):
         print(f"checkpoint of an earlier attempt is whole, not trained again: {bench.cell.key}")
@@ -239,6 +240,7 @@ def train_stages(bench: Bench) -> list[Cost]:
             model_card.write(method, pipe, task, settings, fresh)
     costs = [cost for stage in (load, prepare, train, save) for cost in stage.costs]
     content = {
+        "key": bench.cell.key,
         "files": checksums(bench.folder.checkpoint),
         "costs": [dataclasses.asdict(cost) for cost in costs],
     }

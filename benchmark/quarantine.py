@@ -106,16 +106,15 @@ def _restore(folder: CellFolder, finding: Finding) -> bool:
         return False
     place = f"{folder.checkpoint.name}/"
     content = {
+        "key": folder.path.name,
         "files": {k.removeprefix(place): v for k, v in sums.items() if k.startswith(place)},
         "costs": [cost for cost in read_json(costs) if cost["stage"] in TRAINED],
     }
-    # The checksum decides whether one is the very file; the second is from before it had a seal.
-    texts = [json_text(sealed(content)).encode(), json_text(content).encode()]
-    same = [text for text in texts if hashlib.sha256(text).hexdigest() == sums[file.name]]
-    if not same:
+    text = json_text(sealed(content)).encode()
+    if hashlib.sha256(text).hexdigest() != sums[file.name]:  # it is not the very file
         return False
     if file.is_file():
         run = folder.path.parent.parent
         _set_aside(run, file.relative_to(run).as_posix())
-    write_bytes(file, same[0])
+    write_bytes(file, text)
     return True

@@ -89,11 +89,14 @@ class CellFolder:
     def state(self) -> dict[str, Any]:
         """status, kind_of_failure, message, attempts, stage, log_tail and flags.
 
-        `pending`: never started, not finished, or what came of it is not as it was written.
+        `pending`: never started, not finished, another cell's folder under this one's name, or what
+        came of it is not as it was written.
         stage and log_tail are those of a failure. flags: what is strange about a cell that is done.
         UserError for a cell.json of a newer version.
         """
         content = read_versioned(self.path / "cell.json", CELL_VERSION)
+        if content.get("key", self.path.name) != self.path.name:
+            content = {}
         status = content.get("status", "pending")
         if status == "done" and content.get("outcome") != self._outcome():
             status = "pending"

@@ -100,8 +100,10 @@ def _checkpoint(file: Path, costs: Any, where: str) -> Iterator[str]:
     record = read_record(file)
     if seal_holds(file) is False:
         yield f"{where}/checkpoint.json: its seal is another record's"
-    for name in sorted(record.keys() - {"files", "costs"}):
+    for name in sorted(record.keys() - {"key", "files", "costs"}):
         yield f"{where}/checkpoint.json: {name} does not belong there"
+    if record.get("key", file.parent.name) != file.parent.name:
+        yield f"{where}/checkpoint.json: its key is another cell's"
     sums = record.get("files")
     if not isinstance(sums, dict) or not sums:
         yield f"{where}/checkpoint.json: it names no file of the checkpoint"

@@ -90,11 +90,20 @@ def get_metric(name: str) -> Metric:
 
 
 def check_metric(name: str) -> None:
-    """UserError when the metric does not exist, or lacks a package or weights that it needs.
+    """UserError when the metric does not exist, writes what another one writes, or lacks a package
+    or weights that it needs.
 
     May download the weights.
     """
-    check = getattr(get_metric(name), "check", None)
+    metric = get_metric(name)
+    if name not in _own_modules():
+        for own in own_metric_names():
+            if taken := sorted(metric.EMITS.keys() & get_metric(own).EMITS.keys()):
+                raise UserError(
+                    f"metric {name!r} writes {taken[0]!r} as our metric {own!r} does, and nobody "
+                    "could tell them apart; its package must call it otherwise"
+                )
+    check = getattr(metric, "check", None)
     if check is not None:
         check()
 
@@ -158,7 +167,8 @@ def score_images(
     the trained model made without the subject, for metrics that need it. Image metrics run once per
     image encoder, text metrics once per text encoder, those of pixels and of the model once.
     Returns `SCORE_COLUMNS` and the column `encoder`. Raises UserError for an unknown metric or
-    encoder, ValueError for lists of unlike length.
+    encoder, ValueError for lists of unlike length, and `MetricError` of
+    `benchmark.metrics_checked` for a metric that gives something else than it says.
     """
     import pandas as pd
 
@@ -166,12 +176,13 @@ def score_images(
     from benchmark.metrics.encoders import decoded, open_encoder, picture_digests
     from benchmark.metrics.evidence import SCORE_COLUMNS, Pictures, collect
     from benchmark.metrics.probed import Probed
+    from benchmark.metrics_checked import checked
 
     if not len(rows) == len(images) == len(prompts_text):
         raise ValueError(
             f"{len(rows)} rows, {len(images)} images and {len(prompts_text)} prompts: one each"
         )
-    modules = [get_metric(name) for name in metrics]
+    modules = {name: get_metric(name) for name in metrics}
     wanted = {"image": list(image_encoders), "text": list(text_encoders)}
     needed = needs(metrics)
     probed = probed or Probed()
@@ -186,19 +197,23 @@ def score_images(
     everything = pictures.all()
     digests = dict(zip(map(id, everything), picture_digests(everything), strict=True))
     parts = []
-    for module in modules:
+
+    def add(name: str, scores: pd.DataFrame, encoder: str) -> None:
+        part = checked(name, modules[name].EMITS, scores, rows)
+        parts.append(part.assign(encoder=encoder))
+
+    for metric, module in modules.items():
         if module.KIND == "pixels":
             pixel = cast(PixelMetric, module)
-            part = pixel.score(rows.reset_index(drop=True), images, device)
-            parts.append(part.assign(encoder=pixel.ENCODER))
+            add(metric, pixel.score(rows.reset_index(drop=True), images, device), pixel.ENCODER)
         elif module.KIND == "model":
             model = cast(ModelMetric, module)
-            parts.append(model.score(probed).assign(encoder=model.ENCODER))
+            add(metric, model.score(probed), model.ENCODER)
     for name in dict.fromkeys([*image_encoders, *text_encoders]):
-        due = [module for module in modules if name in wanted.get(module.KIND, ())]
+        due = [one for one, module in modules.items() if name in wanted.get(module.KIND, ())]
         if not due:
             continue
-        needs_text = any(module.KIND == "text" for module in due)
+        needs_text = any(modules[one].KIND == "text" for one in due)
         evidence = collect(
             open_encoder(name, device),
             rows,
@@ -207,7 +222,8 @@ def score_images(
             batch_size,
             digests,
         )
-        parts += [module.score(evidence).assign(encoder=name) for module in due]
+        for one in due:
+            add(one, modules[one].score(evidence), name)
     filled = [part for part in parts if len(part)]
     if not filled:
         return pd.DataFrame(columns=[*SCORE_COLUMNS, "encoder"])

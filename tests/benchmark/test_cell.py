@@ -185,6 +185,33 @@ def test_kept_pictures_are_not_made_again(
     assert costs["generate", "wall_seconds"] > spent  # the first attempt's time is not lost
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_folders_that_have_changed_places_are_not_taken_for_each_other(
+    small: Small, tmp_path: Path, trainings: list[str], finished: bool
+) -> None:
+    cells = plan(small(methods=INVERSION, train_seeds=[0, 1]))
+    folders = [cell_folder(tmp_path, cell.key) for cell in cells]
+    for cell in cells:
+        if finished:
+            run_cell(tmp_path, cell, Circumstances())
+        else:
+            with pytest.raises(Killed):
+                run_cell(tmp_path, cell, stop_at("score"))
+    right = [pictures(folder) for folder in folders]
+    aside = tmp_path / "aside"
+    folders[0].path.rename(aside)
+    folders[1].path.rename(folders[0].path)
+    aside.rename(folders[1].path)
+    for cell, folder in zip(cells, folders, strict=True):
+        assert folder.state()["status"] == "pending"
+        assert folder.state()["attempts"] == 0
+        run_cell(tmp_path, cell, Circumstances())
+        assert folder.done()
+    assert len(trainings) == 4
+    assert [pictures(folder) for folder in folders] == right
+    assert right[0] != right[1]
+
+
 def test_prior_images_of_another_machine_leave_their_stage_untimed(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

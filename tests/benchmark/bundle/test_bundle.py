@@ -244,6 +244,7 @@ TAMPERED = [
     ("plan.json", in_json(lambda plan: plan["cells"].pop()), r"plan\.json: no cell of dreambooth"),
     ("cell.json", put(["nice"], 1), r"cell\.json: nice does not belong there"),
     ("checkpoint.json", put(["nice"], 1), r"checkpoint\.json: nice does not belong there"),
+    ("checkpoint.json", put(["key"], "0" * 16), r"checkpoint\.json: its key is another cell's"),
     ("checkpoint.json", put(["files"], {}), r"checkpoint\.json: it names no file"),
     ("checkpoint.json", put(["files", "x"], "0"), r"checkpoint\.json: a checksum in it is none"),
 ]
