@@ -133,9 +133,12 @@ def run_cell(run: Path, cell: Cell, circumstances: Circumstances) -> bool:
 
 
 def set_up(folder: CellFolder, cell: Cell, circumstances: Circumstances) -> Bench:
-    """Opens everything by name. UserError when a photo or the backbone is not the planned one."""
+    """Opens everything by name. UserError when a photo or the backbone is not the planned one,
+    ChangedCodeError when the method or a metric is not."""
+    from benchmark.loaded_code import check_code
     from methods import Task, get_method
 
+    check_code(cell)
     dataset = open_dataset(cell.dataset)
     # All of them now: a photo that only the scores need must not cost a training first.
     subject, *_ = [subject_together(dataset, name) for name in subjects_of(cell)]

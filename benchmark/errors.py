@@ -24,6 +24,10 @@ class DamagedPhotoError(UserError):
     """A photo of a subject that is missing, changed or no picture."""
 
 
+class ChangedCodeError(UserError):
+    """A cell was planned with other code than the process that works on it has."""
+
+
 def shown(value: object) -> str:
     """A value that a user gave, as it stands in a message: quoted, escaped, and not too long."""
     return short(repr(value), LONGEST_VALUE)

@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.atomic import write_bytes
-from benchmark.errors import DamagedPhotoError
+from benchmark.errors import ChangedCodeError, DamagedPhotoError
 from benchmark.executors import LOST, TIMED_OUT
 
 START = "start"
 """The stage before the first one: a worker's start, and opening everything by name."""
 RETRIES = ("interrupted", "failed", "none")
-TRANSIENT = frozenset({"OutOfMemory", "DiskFull", "Timeout", "WorkerExit", "WorkerLost"})
+TRANSIENT = frozenset(
+    {"OutOfMemory", "DiskFull", "Timeout", "WorkerExit", "WorkerLost", "ChangedCode"}
+)
 """Kinds that come from outside of the cell, beside all signals: another try may end well."""
 
 MESSAGE_CHARACTERS = 1000
@@ -82,7 +84,7 @@ def kind_of(error: BaseException) -> str:
             isinstance(one, ArithmeticError) and DIVERGED.match(str(one))
         ):
             return "NotFiniteLoss"
-    if isinstance(error, DamagedPhotoError | NotFinitePictureError):
+    if isinstance(error, DamagedPhotoError | NotFinitePictureError | ChangedCodeError):
         return type(error).__name__.removesuffix("Error")
     return type(error).__name__
 

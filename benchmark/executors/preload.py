@@ -28,6 +28,7 @@ import benchmark.cell
 import benchmark.cli
 import benchmark.executors.worker
 import benchmark.metrics.encoders
+from benchmark import loaded_code
 from benchmark.metrics import get_metric, own_metric_names
 from methods import get_method, own_method_names
 
@@ -45,3 +46,4 @@ for _name in own_method_names():
 for _name in own_metric_names():
     with contextlib.suppress(Exception):
         get_metric(_name)
+loaded_code.remember()
