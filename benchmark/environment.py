@@ -53,7 +53,10 @@ LOST = "earlier_not_known"
 """Key of environment.json, true: what cells that were done before ran on was damaged or lost."""
 WHOLE_RUN = ("threads_per_cell", "cells_at_a_time", "determinism")
 """What is the same wherever a cell of the run is done."""
-SOFTWARE = ("python", "packages", "git_commit", "threads_per_cell", "determinism")
+SOFTWARE = (
+    *("python", "packages", "git_commit"),
+    *("threads_per_cell", "cells_at_a_time", "determinism"),
+)
 
 
 def environment(
@@ -176,8 +179,9 @@ def machines(environment: Mapping[str, Any]) -> list[str]:
     """The unlike machines that cells of a run were done on, each in words.
 
     environment: content of environment.json. A machine that only started the run is none of them;
-    one that gave its cells another number of threads at another time is two. With different cards
-    in one machine each is one of its own, for any cell may have had any.
+    one that gave its cells another number of threads at another time is two, and so is a CPU that
+    another number of cells shared. With different cards in one machine each is one of its own, for
+    any cell may have had any.
     """
     every = [environment, *environment.get(OTHERS, [])] if environment else []
     worked = [one for one in every if "worker" in one] or every
@@ -186,10 +190,11 @@ def machines(environment: Mapping[str, Any]) -> list[str]:
         cards = {gpu.get("name"): gpu for gpu in one.get("gpus") or []}
         apart = len(cards) > 1 and (one.get("cells_at_a_time") or 1) > 1
         for kind in [{**one, "gpus": [gpu]} for gpu in cards.values()] if apart else [one]:
-            threads = kind.get("threads_per_cell")
-            plural = "" if threads == 1 else "s"
-            told = f", {threads} thread{plural} a cell" if threads else ""
-            found.setdefault(f"{machine(kind)} {threads}", in_words(kind) + told)
+            shares = [(kind.get("threads_per_cell"), "thread", "a cell")]
+            if str(kind.get("device")).startswith("cpu"):
+                shares.append((kind.get("cells_at_a_time"), "cell", "at a time"))
+            told = [f"{n} {what}{'' if n == 1 else 's'} {each}" for n, what, each in shares if n]
+            found.setdefault(digest([machine(kind), told], 16), ", ".join([in_words(kind), *told]))
     if environment.get(LOST):
         found[LOST] = "not known, for its record was damaged or lost"
     return [*found.values()]

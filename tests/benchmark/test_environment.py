@@ -143,6 +143,17 @@ def test_cells_with_other_threads_are_on_another_machine() -> None:
     assert len(machines(one | {OTHERS: [one | {"packages": {}}]})) == 1
 
 
+def test_cells_that_shared_a_processor_with_others_are_on_another_machine(tmp_path: Path) -> None:
+    for workers in (1, 2):
+        record_environment(tmp_path, environment("cpu", 1, workers))
+        record_worker(tmp_path, "cpu")
+    alone, shared = sorted(machines(read_json(tmp_path / "environment.json")))
+    assert alone.endswith(", 1 thread a cell, 1 cell at a time")
+    assert shared.endswith(", 1 thread a cell, 2 cells at a time")
+    card = environment("cuda:0", 1, 1) | {"worker": {}, "gpus": [{"name": "H100"}]}
+    assert len(machines(card | {OTHERS: [card | {"cells_at_a_time": 2}]})) == 1
+
+
 def test_cards_of_different_kinds_in_one_machine_are_machines_apart() -> None:
     cards = [{"name": "A100"}, {"name": "H100"}]
     two = environment("cuda:0", 1, 2) | {"gpus": cards, "processor": "cpu", "cores": 8}
@@ -161,7 +172,7 @@ def test_what_earlier_cells_ran_with_stays_on_record(tmp_path: Path) -> None:
     record_environment(tmp_path, old)
     write_sealed(file, {**read_record(file), "worker": {"cudnn": 1}})
     # The same again, only the card's clock is another one: nothing new, and nothing lost.
-    same = old | {"gpus": [card | {"sm_clock_mhz": 1980}], "cells_at_a_time": 2}
+    same = old | {"gpus": [card | {"sm_clock_mhz": 1980}]}
     record_environment(tmp_path, same)
     kept = read_json(file)
     assert OTHERS not in kept
