@@ -40,6 +40,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: pyproject.toml | $(BIN)/python
+	@echo "installing into .venv; the first time that downloads several GB and takes minutes"
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
@@ -48,6 +49,7 @@ $(BIN)/python:
 	@touch .venv/.installed $@
 
 .venv/.installed-test: pyproject.toml | $(BIN)/python
+	@echo "installing into .venv; the first time that downloads several GB and takes minutes"
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch .venv/.installed .venv/.installed-docs $@
 

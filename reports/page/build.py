@@ -24,7 +24,7 @@ from reports.page.grids import (
     text_grid,
     whole,
 )
-from reports.page.material import Material
+from reports.page.material import Material, Source
 from reports.shortfalls import one_coloured, shortfalls
 from reports.tables import CONTROLS, Column, columns, headline
 from reports.verdicts import Check
@@ -119,11 +119,17 @@ def _page(material: Material, findings: Findings) -> dict[str, Any]:
         "settings": text_grid("settings", findings.settings),
         "claims": grid_of(claims_in_cells(material.claims)) if material.claims else None,
         "environment": facts_grid(
-            "environment", {s.name: {**s.environment, **s.versions} for s in material.sources}
+            "environment", {s.name: _environment(s) for s in material.sources}
         ),
         "configuration_changes": configuration_changes(material.sources),
         "configurations": [(source.name, source.configuration) for source in material.sources],
     }
+
+
+def _environment(source: Source) -> Mapping[str, Any]:
+    """What the numbers come from; the packages once."""
+    known = source.environment
+    return known if "packages" in known else {**known, **source.versions}
 
 
 def _facts(material: Material) -> list[tuple[str, str]]:

@@ -35,7 +35,7 @@ WORDS = {
         "Differences by subject",
         "Dot plot of the paired differences between methods, one dot per subject. Its numbers "
         "follow from the table of subjects.",
-        "One dot per subject; the bar is the mean with its 95% interval.",
+        "One mark per subject; the bar is the mean with its 95% interval.",
     ),
     "heatmap": (
         "Every subject with every method",
@@ -58,7 +58,8 @@ WORDS = {
         "Mean ranks of the methods over subjects, one line per headline score; a bar joins methods "
         "that cannot be told apart. Ranks follow from the scores per subject.",
         "Every subject ranks the methods; 1 is best. A bar joins methods whose mean ranks differ "
-        "by no more than Nemenyi's critical difference at 5%.",
+        "by no more than Nemenyi's critical difference at 5%. It asks less than the verdict, which "
+        "corrects over all headline scores: where they differ, the verdict counts.",
     ),
 }
 FILES = {"fidelity_alignment": "fidelity-alignment", "ranks": "ranks"}
