@@ -19,14 +19,16 @@ from benchmark.backbones.hub import HUB
 from benchmark.config import MethodEntry, RunConfig
 from benchmark.disk import CONTROLS, size_text
 from benchmark.encoder_sources import source_of
-from benchmark.errors import UserError
+from benchmark.errors import UserError, plugin_code
 from benchmark.estimate.ask import Refusal, answer
 from benchmark.estimate.ask import as_json as answer_as_json
 from benchmark.estimate.question import Prediction, Question
 from benchmark.method_settings import method_settings
 from benchmark.metrics import metric_names
 from benchmark.plan import dataset_of, prompts_of, split_of, subjects_of_run
+from benchmark.plugins import refuse_taken
 from benchmark.subjects import unknown
+from methods import method_names
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ def shares(config: RunConfig) -> list[Share]:
     for metric in config.scoring.metrics:
         if metric not in metric_names():
             raise UserError(unknown("metric", metric, metric_names()))
+        refuse_taken("metric", metric)
+    for entry in config.methods:
+        if entry.name not in method_names():
+            raise UserError(unknown("method", entry.name, method_names()))
+        refuse_taken("method", entry.name)
     dataset = dataset_of(config)
     names = subjects_of_run(config, dataset, split_of(config, dataset))
     lives = [dataset.facts(name.partition("+")[0]).live for name in names]
@@ -60,7 +67,8 @@ def shares(config: RunConfig) -> list[Share]:
 def _share(entry: MethodEntry, config: RunConfig, cells: int, pictures: int) -> Share:
     if entry.name in CONTROLS:
         return Share(entry.name, entry.preset, cells, pictures, None, None)
-    steps = getattr(method_settings(entry, config.training.steps), "steps", None)
+    with plugin_code("method", entry.name):
+        steps = getattr(method_settings(entry, config.training.steps), "steps", None)
     training = config.training
     try:
         found = answer(

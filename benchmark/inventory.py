@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from inspect import getdoc
 
-from benchmark.backbones import NAMED, backbone_names, open_backbone, plugin_origins
+from benchmark.backbones import NAMED, backbone_names, plugin_origins
 from benchmark.backbones.blank import BLANK
 from benchmark.backbones.hub import HUB
 from benchmark.errors import UserError, plugin_code
@@ -94,7 +94,7 @@ def backbones() -> Iterator[BackboneEntry]:
             what = f"random weights in the architecture of {model_of.title}: its pictures are noise"
             yield BackboneEntry(name, what, OURS, model_of.resolution, None)
         elif name in NAMED:
-            opened = open_backbone(name)
+            opened = NAMED[name]()
             yield BackboneEntry(name, opened.note, OURS, opened.resolution, None)
         else:
             origin = plugins[name]

@@ -19,6 +19,7 @@ from benchmark.config import MethodEntry, RunConfig
 from benchmark.encoder_sources import encoder_revision, source_of, text_encoder_names
 from benchmark.errors import DamagedPhotoError, UserError, plugin_code
 from benchmark.method_settings import method_settings
+from benchmark.plugins import refuse_taken
 from benchmark.subjects import PHOTOS, Dataset, Prompt, SubjectFacts, open_dataset, unknown
 from benchmark.together import facts_together, parts, split_together, subject_together
 
@@ -252,6 +253,7 @@ def _method(
 
     if entry.name not in method_names():
         raise UserError(unknown("method", entry.name, method_names()))
+    refuse_taken("method", entry.name)
     steps = config.training.steps
     with plugin_code("method", entry.name):
         version = code_version(entry.name)
@@ -357,6 +359,7 @@ def scoring_versions(config: RunConfig) -> tuple[dict[str, str], dict[str, str],
     for name in chosen.metrics:
         if name not in metric_names():
             raise UserError(unknown("metric", name, metric_names()))
+        refuse_taken("metric", name)
     for name in chosen.text_encoders:
         if not source_of(name).has_text:
             raise UserError(

@@ -23,6 +23,7 @@ from benchmark.backbones.folder import (
 from benchmark.backbones.hub import HUB, HUB_ID, open_hub, open_hub_id
 from benchmark.backbones.toy import TOY_NOTE, toy_captions, toy_folder
 from benchmark.errors import UserError, plugin_code
+from benchmark.plugins import GROUPS, refuse_taken
 from benchmark.subjects import unknown
 
 __all__ = [
@@ -35,7 +36,7 @@ __all__ = [
     "plugin_origins",
 ]
 
-ENTRY_POINTS = "tbbench.backbones"
+ENTRY_POINTS = GROUPS["backbone"]
 
 
 def open_folder(name: str, folder: Path, captions: Path, note: str) -> Backbone:
@@ -83,7 +84,11 @@ def _open_plugin(entry: EntryPoint) -> Backbone:
 
 
 def check_name(name: str) -> None:
-    """UserError when nothing can be a backbone of this name. Imports and fetches nothing."""
+    """UserError when nothing can be a backbone of this name, or when a package takes one of ours.
+
+    Imports and fetches nothing.
+    """
+    refuse_taken("backbone", name)
     if name not in backbone_names() and not Path(name).is_dir() and not HUB_ID.fullmatch(name):
         raise UserError(
             f"{unknown('backbone', name, backbone_names())}, a folder made by diffusers or a hub "
@@ -100,11 +105,6 @@ def open_backbone(name: str) -> Backbone:
     """
     check_name(name)
     if name in NAMED:
-        if name in _plugins():
-            raise UserError(
-                f"backbone {name!r} is one of ours, and {_plugins()[name].value} takes its name; "
-                "uninstall that package, or have its entry point called otherwise"
-            )
         return NAMED[name]()
     if name in _plugins():
         return _open_plugin(_plugins()[name])

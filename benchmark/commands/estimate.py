@@ -72,6 +72,7 @@ def estimate(
     from benchmark.estimate import ask, show
     from benchmark.estimate.curve import check_format, draw
     from benchmark.estimate.question import Question
+    from benchmark.plugins import refuse_taken
 
     if sweep and gpu_memory is not None:
         raise UserError("--sweep and --gpu-memory: give one of them")
@@ -81,6 +82,8 @@ def estimate(
         check_format(out)
     if gpu_memory is not None and (batch is not None or checkpointing):
         raise UserError("--gpu-memory tries batches and checkpointing itself: leave them out")
+    refuse_taken("backbone", backbone)
+    left_out: list[str] = []
     questions = [
         Question(
             method,
@@ -94,8 +97,10 @@ def estimate(
             checkpointing=checkpointing,
             cached_latents=cached_latents,
         )
-        for method, preset in ask.chosen_methods(methods)
+        for method, preset in ask.chosen_methods(methods, left_out)
     ]
+    for line in left_out:
+        typer.echo(f"tbbench: left out: {line}", err=True)
     console, progress = open_console(highlight=False), Console(stderr=True)
     if gpu_memory is not None:
         steps = track(questions, "predicting", console=progress, transient=True)

@@ -10,6 +10,7 @@ import typer
 from benchmark.commands import examples, open_console
 from benchmark.commands.as_json import AsJson, print_json
 from benchmark.errors import UserError, plugin_code
+from benchmark.plugins import taken
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,10 +55,14 @@ def methods(
         except UserError as error:
             broken.append(str(error))
     presets = [(method, preset) for method in known if method.trains for preset in method.presets]
-    counts = {
-        (method.name, preset): trainable_parameters(method.name, preset, on)
-        for method, preset in track(presets, "counting", console=console, transient=True)
-    }
+    counts: dict[tuple[str, str], int | None] = {}
+    for method, preset in track(presets, "counting", console=console, transient=True):
+        try:
+            with plugin_code("method", method.name):
+                counts[method.name, preset] = trainable_parameters(method.name, preset, on)
+        except UserError as error:
+            counts[method.name, preset] = None
+            broken.append(str(error))
     if as_json:
         print_json({"parameters_on": on, "methods": [_record(method, counts) for method in known]})
     else:
@@ -65,8 +70,15 @@ def methods(
         title = ARCHITECTURES[on].title
         note = "for a subject described in two words, such as a corgi dog"
         console.print(f"Parameters on {title}, {note}.", style="dim", highlight=False)
+    _tell_taken("method")
     if broken:
         raise UserError("; ".join(broken))
+
+
+def _tell_taken(kind: str) -> None:
+    """A line for every name that cannot be used, on the error output: the list itself is whole."""
+    for line in taken(kind).values():
+        typer.echo(f"tbbench: {line}", err=True)
 
 
 def _record(method: Method, counts: Mapping[tuple[str, str], int | None]) -> dict[str, Any]:
@@ -115,6 +127,7 @@ def metrics(as_json: AsJson = False) -> None:
     console = open_console()
     broken: list[str] = []
     entries = list(inventory.metrics(broken))
+    _tell_taken("metric")
     if as_json:
         print_json(entries)
         if broken:
@@ -153,6 +166,7 @@ def backbones(as_json: AsJson = False) -> None:
 
     from benchmark.inventory import backbones as entries
 
+    _tell_taken("backbone")
     if as_json:
         print_json(list(entries()))
         return

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, plugin_code
 from benchmark.estimate.prediction import predict
 from benchmark.estimate.question import KINDS, Prediction, Question, RefusedError
+from benchmark.plugins import refuse_taken
 from benchmark.subjects import unknown
+
+if TYPE_CHECKING:
+    from methods import Method
 
 GIB = 2**30
 SWEEPS = ("batch", "resolution")
@@ -41,27 +45,47 @@ class Fit:
     refusal: str = ""
 
 
-def chosen_methods(names: str) -> list[tuple[str, str]]:
+def chosen_methods(names: str, left_out: list[str] | None = None) -> list[tuple[str, str]]:
     """(method, preset) of "all" or of names with commas between, each NAME or NAME:PRESET.
 
-    "all" are the methods that train, with their paper's preset. UserError for an unknown name.
+    "all" are the methods that train, with their paper's preset. A package's that does not load is
+    not among them; `left_out` gets a line for it. UserError for an unknown name, for a control and
+    for a package's method that does not load.
     """
-    from methods import get_method, method_names
+    from methods import method_names
 
-    trained = [name for name in method_names() if get_method(name).trains]
     if names == "all":
-        return [(name, "paper") for name in trained]
+        found = []
+        for name in method_names():
+            try:
+                if _method(name).trains:
+                    found.append((name, "paper"))
+            except UserError as error:
+                if left_out is not None:
+                    left_out.append(str(error))
+        return found
     chosen = []
     for part in names.split(","):
         name, _, preset = part.strip().partition(":")
-        if name not in trained:
-            raise UserError(unknown("method", name, ["all", *trained]))
+        if name not in method_names():
+            raise UserError(unknown("method", name, ["all", *method_names()]))
+        method = _method(name)
+        if not method.trains:
+            raise UserError(f"method {name!r} is a control: it trains nothing to predict")
         preset = preset or "paper"
-        presets = list(get_method(name).presets)
+        presets = list(method.presets)
         if preset not in presets:
             raise UserError(unknown("preset", preset, presets, f" of method {name!r}"))
         chosen.append((name, preset))
     return chosen
+
+
+def _method(name: str) -> Method:
+    from methods import get_method
+
+    refuse_taken("method", name)
+    with plugin_code("method", name):
+        return get_method(name)
 
 
 def parse_sweep(text: str) -> tuple[str, list[int]]:

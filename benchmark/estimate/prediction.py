@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from benchmark.atomic import digest, read_json, write_json
@@ -10,6 +12,7 @@ from benchmark.errors import UserError
 from benchmark.estimate.counts import exact_counts, full_settings
 from benchmark.estimate.question import Prediction, Question, RefusedError, with_batch
 from benchmark.paths import cache_root
+from benchmark.plugins import own_names
 
 
 def predict(question: Question) -> Prediction:
@@ -31,9 +34,27 @@ def predict(question: Question) -> Prediction:
     path = cache_root() / "predictions" / f"{digest(about, 24)}.json"
     known = read_json(path)
     if known is None:
-        known = dataclasses.asdict(_predict(question, settings))
+        with _followed(question.method):
+            known = dataclasses.asdict(_predict(question, settings))
         write_json(path, known)
     return Prediction(**known)
+
+
+@contextmanager
+def _followed(method: str) -> Iterator[None]:
+    """Around a method's own code. RefusedError where a package's does not run without weights."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if method in own_names("method"):
+            raise
+        line = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RefusedError(
+            f"method {method!r} of an installed package cannot be predicted: its training does "
+            f"not run without weights ({line})"
+        ) from error
 
 
 def _predict(question: Question, settings: Any) -> Prediction:

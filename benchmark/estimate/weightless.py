@@ -24,6 +24,7 @@ from benchmark.backbones.folder import folder_resolution, pipeline_class
 from benchmark.backbones.toy import toy_folder
 from benchmark.errors import UserError
 from benchmark.parameters import meta_pipeline
+from benchmark.plugins import offers
 from benchmark.subjects import unknown
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -176,10 +177,20 @@ def _own_values(module: nn.Module) -> Iterator[tuple[dict[str, Any], str, Tensor
 
 
 def folder_of(backbone: str) -> Path:
-    """The folder of `toy`, or the one named; UserError when there is no such folder."""
+    """The folder of `toy`, or the one named; UserError when there is no such folder.
+
+    An installed package's backbone has none before its code has run, which may download weights.
+    """
     if backbone == "toy":
         return toy_folder()
     folder = Path(backbone)
+    for one in offers("backbone"):
+        if one.name == backbone:
+            raise UserError(
+                f"backbone {backbone!r} cannot be predicted: what networks it has, {one.origin} "
+                "alone knows, and running that may download weights; give the folder of a model "
+                "with the same networks"
+            )
     if not folder.is_dir():
         expected = "or a folder made by diffusers"
         raise UserError(f"{unknown('backbone', backbone, NAMES)}, {expected}")

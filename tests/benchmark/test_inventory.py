@@ -81,4 +81,4 @@ def test_a_packages_backbone_is_listed_without_importing_it() -> None:
     lines = [line.split() for line in done.output.splitlines()]
     row = lines.index(["room", "an", "installed", "package's"])
     assert lines[row + 1] == ["no_such_package:open_room"]
-    assert "no_such_package:toy" not in done.output
+    assert "no_such_package:toy" not in done.stdout

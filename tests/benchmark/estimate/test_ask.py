@@ -69,7 +69,11 @@ def test_all_methods_that_train_are_asked_and_names_may_have_presets():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: chosen_methods("base"), "unknown method 'base'"),
+        (
+            lambda: chosen_methods("base"),
+            "method 'base' is a control: it trains nothing to predict",
+        ),
+        (lambda: chosen_methods("txtboost"), "unknown method 'txtboost'; did you mean 'textboost'"),
         (lambda: chosen_methods("textboost:rel"), "of method 'textboost'; did you mean 'release'"),
         (lambda: parse_sweep("batch=1,x"), "--sweep batch=1,x: expected batch or resolution"),
         (lambda: parse_sweep("steps=1"), "expected batch or resolution"),
