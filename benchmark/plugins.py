@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, plugin_code
 
+METRIC_PARTS = ("KIND", "EMITS", "score")
 GROUPS = {
     "method": "tbbench.methods",
     "metric": "tbbench.metrics",
@@ -42,11 +43,6 @@ def offers(kind: str) -> list[Offer]:
     return sorted(found, key=lambda one: (one.name, one.package, one.value))
 
 
-def entry_point(kind: str, name: str) -> EntryPoint:
-    """The entry point of this name. Raises KeyError when nobody offers it."""
-    return entry_points(group=GROUPS[kind])[name]
-
-
 def own_names(kind: str) -> list[str]:
     """The names of this project's own methods, metrics or backbones."""
     return list(_OWN[kind]())
@@ -75,6 +71,26 @@ def taken(kind: str) -> Mapping[str, str]:
         elif len(takers) > 1:
             lines[name] = f"{kind} {name!r} is offered twice, by {origins}; {mend}"
     return lines
+
+
+def load(kind: str, name: str) -> None:
+    """Imports what is offered under the name. UserError when it does not load, or is no such thing.
+
+    A backbone's function is not called: that may download or build weights.
+    """
+    with plugin_code(kind, name):
+        if kind == "method":
+            from methods import get_method
+
+            get_method(name)
+        elif kind == "metric":
+            from benchmark.metrics import get_metric
+
+            module = get_metric(name)
+            if missing := [part for part in METRIC_PARTS if not hasattr(module, part)]:
+                raise UserError(f"metric {name!r}: its module has no {', '.join(missing)}")
+        elif not callable(entry_points(group=GROUPS[kind])[name].load()):
+            raise UserError(f"backbone {name!r}: expected a function that gives a Backbone")
 
 
 def _offer(kind: str, entry: EntryPoint) -> Offer:

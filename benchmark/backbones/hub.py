@@ -130,10 +130,10 @@ def fetch(name: str, repo: str, revision: str) -> Path:
 
     try:
         with quiet_hub():
-            cached = _cached(name, repo, revision)
-            if cached is not None:
-                _check(name, cached)
-                return cached
+            there = cached(name, repo, revision)
+            if there is not None:
+                _check(name, there)
+                return there
             folder = Path(snapshot_download(repo, revision=revision, allow_patterns=list(CONFIGS)))
             pipeline_class(name, folder)
             snapshot_download(repo, revision=folder.name, allow_patterns=list(FILES))
@@ -167,7 +167,7 @@ def _check(name: str, folder: Path) -> None:
     check_hub_files(f"backbone {name!r}", folder, wanted)
 
 
-def _cached(name: str, repo: str, revision: str) -> Path | None:
+def cached(name: str, repo: str, revision: str) -> Path | None:
     """The folder if the cache has all of it, found without a network."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
