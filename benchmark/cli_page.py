@@ -15,7 +15,7 @@ WIDTH = 92
 _HEAD = """# The command line
 
 What `--help` says of every command; `tbbench COMMAND --help` says it in a terminal, with colours
-where there are some. `tbbench --install-completion` has your shell complete commands and options.
+where there are some. `tbbench --install-completion` completes commands, options and names.
 `NO_COLOR`, `FORCE_COLOR` and `COLUMNS` are honoured; what goes into a file or a pipe is plain and
 not wrapped. With `--json` standard output is JSON alone: null is what is no number or was not
 measured, messages go to standard error, and a mistake (exit code 2) leaves it empty unless a

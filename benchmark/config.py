@@ -25,6 +25,7 @@ from benchmark.config_part import Part
 from benchmark.config_photos import Photos
 from benchmark.errors import UserError, shown
 from benchmark.protocols import apply_protocol, choose_protocol
+from benchmark.shipped import toml_names
 from benchmark.subjects import unknown
 from benchmark.toml_text import read_toml
 from textboost.compute import ATTENTION, OPTIMIZERS, PRECISIONS
@@ -246,10 +247,7 @@ class RunConfig(Part):
 
 def ready_runs() -> list[str]:
     """Names of the runs that come with the project."""
-    folder = resources.files("benchmark") / "configs"
-    return sorted(
-        f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
-    )
+    return toml_names("configs")
 
 
 def load_config(

@@ -20,6 +20,7 @@ from pydantic import (
 from benchmark.claims.language import Expression, known_backbone, parse
 from benchmark.errors import UserError, shown
 from benchmark.protocols import protocol_names
+from benchmark.shipped import toml_names
 from benchmark.subjects import DATASET_NAMES, unknown
 from benchmark.toml_text import read_toml
 
@@ -109,8 +110,7 @@ class _Table(BaseModel):
 
 def shipped_names() -> list[str]:
     """Names of the claims files that come with the project."""
-    names = (f.name for f in resources.files(__package__).iterdir())
-    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+    return toml_names("claims")
 
 
 def load_claims(source: str) -> ClaimsFile:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands import examples
+from benchmark.commands import complete, examples
 
 app = typer.Typer()
 
@@ -25,7 +25,10 @@ def bundle(
     ] = None,
     claims: Annotated[
         list[str] | None,
-        typer.Option(help="A claims file to judge. Default: all that come with the project."),
+        typer.Option(
+            help="A claims file to judge. Default: all that come with the project.",
+            autocompletion=complete.claims,
+        ),
     ] = None,
 ) -> None:
     """Pack a run's configuration, raw scores and costs, statistics, verdicts and small pictures.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands import FAILED, examples, open_console
+from benchmark.commands import FAILED, complete, examples, open_console
 from benchmark.commands.as_json import AsJson, print_json
 from benchmark.errors import UserError
 
@@ -18,7 +18,14 @@ app = typer.Typer(
 
 
 @app.command(epilog=examples("tbbench data fetch dreambench"))
-def fetch(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]) -> None:
+def fetch(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="The data set: dreambench.", autocompletion=complete.words("dreambench")
+        ),
+    ],
+) -> None:
     """Download a data set's photos, verified; what is there already is kept."""
     from rich.progress import DownloadColumn, Progress
 
@@ -35,7 +42,12 @@ def fetch(name: Annotated[str, typer.Argument(help="The data set: dreambench.")]
 
 @app.command(epilog=examples("tbbench data check dreambench"))
 def check(
-    name: Annotated[str, typer.Argument(help="The data set: dreambench.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="The data set: dreambench.", autocompletion=complete.words("dreambench")
+        ),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Compare every photo with its recorded checksum; exit code 1 when one is damaged."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands import FAILED, examples
+from benchmark.commands import FAILED, complete, examples
 from benchmark.commands.as_json import AsJson, print_json
 
 app = typer.Typer()
@@ -21,12 +21,18 @@ app = typer.Typer()
 )
 def doctor(
     name: Annotated[
-        str | None, typer.Argument(help="A ready run's name or a TOML file. Default: the machine.")
+        str | None,
+        typer.Argument(
+            help="A ready run's name or a TOML file. Default: the machine.",
+            autocompletion=complete.runs,
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for `tbbench run`.")
     ] = None,
-    protocol: Annotated[str | None, typer.Option(help="As for `tbbench run`.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="As for `tbbench run`.", autocompletion=complete.protocols)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look whether this machine, or one run, has what it needs; say what to do where it has not.

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands import examples, open_console
+from benchmark.commands import complete, examples, open_console
 from benchmark.commands.as_json import AsJson, print_json
 from benchmark.errors import UserError
 
@@ -25,10 +25,18 @@ app = typer.Typer()
 )
 def estimate(
     backbone: Annotated[
-        str, typer.Option(help="A backbone's name, or a folder made by diffusers.")
+        str,
+        typer.Option(
+            help="A backbone's name, or a folder made by diffusers.",
+            autocompletion=complete.backbones,
+        ),
     ] = "sd15",
     methods: Annotated[
-        str, typer.Option(help="all, or names with commas between: NAME or NAME:PRESET.")
+        str,
+        typer.Option(
+            help="all, or names with commas between: NAME or NAME:PRESET.",
+            autocompletion=complete.several(complete.trained),
+        ),
     ] = "all",
     batch: Annotated[
         int | None,
@@ -39,9 +47,25 @@ def estimate(
     resolution: Annotated[
         int | None, typer.Option(help="Side in pixels. Default: what the backbone was made for.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="fp32, fp16 or bf16.")] = "fp16",
-    attention: Annotated[str, typer.Option(help="sdpa (fused) or math (plain).")] = "sdpa",
-    optimizer: Annotated[str, typer.Option(help="AdamW's variant: fused or foreach.")] = "fused",
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="fp32, fp16 or bf16.", autocompletion=complete.words("fp32", "fp16", "bf16")
+        ),
+    ] = "fp16",
+    attention: Annotated[
+        str,
+        typer.Option(
+            help="sdpa (fused) or math (plain).", autocompletion=complete.words("sdpa", "math")
+        ),
+    ] = "sdpa",
+    optimizer: Annotated[
+        str,
+        typer.Option(
+            help="AdamW's variant: fused or foreach.",
+            autocompletion=complete.words("fused", "foreach"),
+        ),
+    ] = "fused",
     checkpointing: Annotated[
         bool, typer.Option("--checkpointing", help="Compute the UNet's activations twice.")
     ] = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.commands import examples, open_console
+from benchmark.commands import complete, examples, open_console
 from benchmark.commands.as_json import AsJson, print_json
 from benchmark.errors import UserError, plugin_code
 from benchmark.plugins import taken
@@ -29,7 +29,12 @@ app = typer.Typer()
 )
 def methods(
     on: Annotated[
-        str, typer.Option(metavar="NAME", help="Count on sd15, sd21-base or sdxl.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Count on sd15, sd21-base or sdxl.",
+            autocompletion=complete.architectures,
+        ),
     ] = "sd15",
     as_json: AsJson = False,
 ) -> None:

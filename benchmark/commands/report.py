@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.commands import examples, open_console
+from benchmark.commands import complete, examples, open_console
 from benchmark.commands.as_json import AsJson
 from benchmark.errors import UserError
 
@@ -104,7 +104,12 @@ def report(
         Path | None, typer.Option(metavar="DIR", help="Also write LaTeX tables and PDF figures.")
     ] = None,
     format_: Annotated[
-        str | None, typer.Option("--format", help=f"Also write tables: {','.join(FORMATS)}.")
+        str | None,
+        typer.Option(
+            "--format",
+            help=f"Also write tables: {','.join(FORMATS)}.",
+            autocompletion=complete.several(lambda: FORMATS),
+        ),
     ] = None,
     columns: Annotated[
         str | None, typer.Option(metavar="A,B", help="Columns of those tables, in their order.")
@@ -116,7 +121,11 @@ def report(
         bool, typer.Option("--ab-study", help="Write a page for a blind study, and its key.")
     ] = False,
     ab_question: Annotated[
-        str | None, typer.Option(help="fidelity or alignment. Default: fidelity.")
+        str | None,
+        typer.Option(
+            help="fidelity or alignment. Default: fidelity.",
+            autocompletion=complete.words(*QUESTIONS),
+        ),
     ] = None,
     ab_methods: Annotated[
         str | None, typer.Option(metavar="A,B", help="Whose pictures. Default: all methods.")

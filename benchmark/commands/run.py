@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, INTERRUPTED, examples, open_console
+from benchmark.commands import FAILED, INTERRUPTED, complete, examples, open_console
 from benchmark.commands.as_json import print_json
 from benchmark.commands.photo_options import PhotoOptions, photo_overrides, photo_source
 from benchmark.commands.run_options import Out, Overrides, Protocol
@@ -37,14 +37,25 @@ def run(
     context: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(help="A ready run's name or the path of a TOML file."),
+        typer.Argument(
+            help="A ready run's name or the path of a TOML file.", autocompletion=complete.runs
+        ),
     ] = None,
     set_: Overrides = None,
     out: Out = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="auto, cpu, cuda, cuda:N or mps.",
+            autocompletion=complete.words("auto", "cpu", "cuda", "mps"),
+        ),
+    ] = None,
     backbone: Annotated[
-        str | None, typer.Option(help="A backbone's name, a folder or a hub id.")
+        str | None,
+        typer.Option(
+            help="A backbone's name, a folder or a hub id.", autocompletion=complete.backbones
+        ),
     ] = None,
     photos: Annotated[
         str | None,
@@ -73,7 +84,10 @@ def run(
     ] = None,
     executor: Annotated[
         str | None,
-        typer.Option(help="local, this machine, or ray, a cluster: docs/how-to/cluster.md."),
+        typer.Option(
+            help="local, this machine, or ray, a cluster: docs/how-to/cluster.md.",
+            autocompletion=complete.words("local", "ray"),
+        ),
     ] = None,
     address: Annotated[
         str | None,
@@ -84,6 +98,7 @@ def run(
         typer.Option(
             metavar="TRACKER",
             help="tensorboard, wandb or mlflow: losses, costs and scores go there too. Repeatable.",
+            autocompletion=complete.words("tensorboard", "wandb", "mlflow"),
         ),
     ] = None,
     protocol: Protocol = None,
@@ -97,6 +112,7 @@ def run(
             metavar="interrupted|failed|none",
             help="Which cells that failed before are tried again: those that failed from outside "
             "(killed, out of memory or time, disk full), all, or none.",
+            autocompletion=complete.words("interrupted", "failed", "none"),
         ),
     ] = "interrupted",
     max_failures: Annotated[

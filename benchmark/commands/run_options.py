@@ -5,13 +5,24 @@ from typing import Annotated
 
 import typer
 
-Name = Annotated[str, typer.Argument(help="A ready run's name or the path of a TOML file.")]
+from benchmark.commands import complete
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A ready run's name or the path of a TOML file.", autocompletion=complete.runs
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override one key, such as training.steps=50."),
 ]
 Protocol = Annotated[
-    str | None, typer.Option(help="How pictures are made and scored: see `tbbench protocols`.")
+    str | None,
+    typer.Option(
+        help="How pictures are made and scored: see `tbbench protocols`.",
+        autocompletion=complete.protocols,
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option(help="The run's folder. Default: runs/ and the run's name.")

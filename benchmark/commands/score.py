@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, INTERRUPTED, examples, open_console
+from benchmark.commands import FAILED, INTERRUPTED, complete, examples, open_console
 from benchmark.commands.as_json import AsJson, print_json
 from benchmark.errors import UserError
 
@@ -39,30 +39,64 @@ def score(
         typer.Option(metavar="NAME=DIR", help="A folder or manifest and its method's name."),
     ] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="dreambench or toyworld. Default: a run's own, dreambench.")
+        str | None,
+        typer.Option(
+            help="dreambench or toyworld. Default: a run's own, dreambench.",
+            autocompletion=complete.datasets,
+        ),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Which photos trained. Default: a run's own, or n1.")
+        str | None,
+        typer.Option(
+            help="Which photos trained. Default: a run's own, or n1.",
+            autocompletion=complete.splits,
+        ),
     ] = None,
     subjects: Annotated[
-        str | None, typer.Option(help="The subjects there should be: dog,can. Default: all.")
+        str | None,
+        typer.Option(
+            help="The subjects there should be: dog,can. Default: all.",
+            autocompletion=complete.subjects,
+        ),
     ] = None,
     prompts: Annotated[
-        str | None, typer.Option(help="Ids of the prompts there should be. Default: all.")
+        str | None,
+        typer.Option(
+            help="Ids of the prompts there should be. Default: all.",
+            autocompletion=complete.prompts,
+        ),
     ] = None,
     seeds: Annotated[
         str | None, typer.Option(help="The seeds there should be: 0,1,2. Default: those found.")
     ] = None,
-    metrics: Annotated[str | None, typer.Option(help="Names with commas between them.")] = None,
-    image_encoders: Annotated[str | None, typer.Option(help="The same.")] = None,
-    text_encoders: Annotated[str | None, typer.Option(help="The same.")] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="Names with commas between them.",
+            autocompletion=complete.several(complete.metrics),
+        ),
+    ] = None,
+    image_encoders: Annotated[
+        str | None,
+        typer.Option(help="The same.", autocompletion=complete.several(complete.image_encoders)),
+    ] = None,
+    text_encoders: Annotated[
+        str | None,
+        typer.Option(help="The same.", autocompletion=complete.several(complete.text_encoders)),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The new run's folder. Default: runs/score-METHODS.")
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Score nothing when a picture is missing or unclear.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="auto, cpu, cuda, cuda:N or mps.",
+            autocompletion=complete.words("auto", "cpu", "cuda", "mps"),
+        ),
+    ] = "auto",
     ab: Annotated[
         bool, typer.Option("--ab", help="Score the answers of a blind study: CSV files, not DIR.")
     ] = False,

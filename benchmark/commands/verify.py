@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, examples, open_console
+from benchmark.commands import FAILED, complete, examples, open_console
 from benchmark.commands.as_json import AsJson, print_json
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def verify(
             metavar="CLAIMS|RUN|BUNDLE...",
             help="Claims files (a name or a path), folders of runs, bundles. "
             "Without claims files: all that come with the project.",
+            autocompletion=complete.claims,
         ),
     ],
     as_json: AsJson = False,

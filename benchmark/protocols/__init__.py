@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.errors import UserError
+from benchmark.shipped import toml_names
 from benchmark.subjects import unknown
 
 if TYPE_CHECKING:
@@ -61,9 +62,7 @@ class Protocol(_Part):
 
 def protocol_names() -> list[str]:
     """All protocols, `strict` first."""
-    folder = resources.files(__name__)
-    names = [f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")]
-    return sorted(names, key=lambda name: (name != "strict", name))
+    return sorted(toml_names("protocols"), key=lambda name: (name != "strict", name))
 
 
 @cache
