@@ -16,6 +16,7 @@ from benchmark.commands import (
     doctor,
     estimate,
     export,
+    export_model,
     init,
     listing,
     merge,
@@ -81,6 +82,7 @@ app.add_typer(perf.app, name="perf")
 app.add_typer(verify.app)
 app.add_typer(bundle.app)
 app.add_typer(export.app)
+app.add_typer(export_model.app)
 app.add_typer(check.app)
 
 

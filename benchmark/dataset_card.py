@@ -64,6 +64,11 @@ def licence(contents: Contents) -> str:
         config = contents.run.config
         own = config.dataset == "toyworld" and config.backbone == "toy"
         return "apache-2.0" if own else "unknown"
+    return hub_licence(given)
+
+
+def hub_licence(given: str) -> str:
+    """The licence as given; UserError when it is no identifier as the Hub spells them."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,49}", given):
         raise UserError(
             f"--license {shown(given)}: expected an identifier of the Hugging Face Hub such as "
@@ -198,14 +203,15 @@ def _photos(dataset: str, contents: Contents) -> str:
     if dataset == "toyworld":
         return "Subjects are of the toy world, whose photos are drawings of textboost-bench."
     if dataset == "dreambench":
-        return f"{_dreambench()} {none}"
+        return f"{dreambench_credit()} {none}"
     return (
         "The methods learned a subject from photos of whoever made the run, and the pictures show "
         f"that subject. {none}"
     )
 
 
-def _dreambench() -> str:
+def dreambench_credit() -> str:
+    """Whose photos DreamBench's are and under which licence, in Markdown; two sentences."""
     text = (data_root() / "dreambench" / "provenance.toml").read_text(encoding="utf-8")
     source: dict[str, Any] = tomllib.loads(text)
     return (

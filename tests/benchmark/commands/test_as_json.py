@@ -21,7 +21,7 @@ from tests.reports.called import tbbench
 from tests.reports.made_up import cell, make_run
 
 WITHOUT = {
-    *("bundle", "cache", "data", "data fetch", "export", "init", "merge"),
+    *("bundle", "cache", "data", "data fetch", "export", "export-model", "init", "merge"),
     *("perf", "perf run", "perf trend", "schema"),
 }
 """Commands that print no table: where they have written what, or JSON as it is."""
