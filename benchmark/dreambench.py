@@ -14,6 +14,7 @@ import os
 import tempfile
 import tomllib
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -79,6 +80,19 @@ class DreamBench:
         """All subjects, in the order of DreamBench's own list."""
         return list(self._subjects)
 
+    def there(self) -> bool:
+        """Whether any of the photos is there, right or damaged."""
+        return any((self.root / p.subject / p.photo).exists() for p in self._recorded())
+
+    def _recorded(self) -> Iterator[Recorded]:
+        return (photo for photos in self._photos.values() for photo in photos)
+
+    def _absent(self) -> str:
+        return (
+            f"DreamBench's photos are not in {self.root}; get them with `{FETCH}`, "
+            "or set DREAMBENCH_ROOT to the folder that holds one folder per subject"
+        )
+
     def facts(self, subject_name: str) -> SubjectFacts:
         """What is known of a subject without its photos at hand."""
         row = self._row(subject_name)
@@ -93,11 +107,8 @@ class DreamBench:
     def subject(self, name: str) -> Subject:
         """The subject; DamagedPhotoError when a photo of it is missing or not the recorded one."""
         facts = self.facts(name)
-        if not self.root.is_dir():
-            raise UserError(
-                f"DreamBench's photos are not in {self.root}; get them with `{FETCH}`, "
-                "or set DREAMBENCH_ROOT to the folder that holds one folder per subject"
-            )
+        if not self.there():
+            raise UserError(self._absent())
         for photo in self._photos[name]:
             read_photo(self.root, photo)
         photos = tuple(
@@ -130,10 +141,10 @@ class DreamBench:
 
     def check(self) -> list[str]:
         """What is wrong with the photos, one line each; empty when all 158 are as recorded."""
-        if not self.root.is_dir():
-            return [f"{self.root} does not exist; get the photos with `{FETCH}`"]
+        if not self.there():
+            return [self._absent()]
         problems = []
-        for photo in (p for photos in self._photos.values() for p in photos):
+        for photo in self._recorded():
             try:
                 read_photo(self.root, photo)
             except UserError as error:

@@ -6,7 +6,7 @@ predicted: FLOPs do not tell it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from benchmark.backbones import check_name
 from benchmark.backbones.hub import HUB
 from benchmark.config import MethodEntry, RunConfig
 from benchmark.disk import CONTROLS, size_text
+from benchmark.dreambench import FETCH, DreamBench
 from benchmark.encoder_sources import source_of
 from benchmark.errors import UserError, plugin_code
 from benchmark.estimate.ask import Refusal, answer
@@ -44,8 +45,15 @@ class Share:
     refusal: str = ""
 
 
-def shares(config: RunConfig) -> list[Share]:
-    """One for every method of the run. UserError for any name that does not exist."""
+Track = Callable[[Sequence[MethodEntry]], Iterable[MethodEntry]]
+"""Gives what it is given, and shows how far that has come."""
+
+
+def shares(config: RunConfig, track: Track = iter) -> list[Share]:
+    """One for every method of the run. UserError for any name that does not exist.
+
+    A method's first prediction takes seconds to a minute; it is kept.
+    """
     check_name(config.backbone)
     for metric in config.scoring.metrics:
         if metric not in metric_names():
@@ -61,7 +69,8 @@ def shares(config: RunConfig) -> list[Share]:
     prompts = {live: len(prompts_of(config, dataset, live)) for live in set(lives)}
     seeds = len(config.train_seeds)
     pictures = seeds * sum(prompts[live] for live in lives) * len(config.generation.seeds)
-    return [_share(entry, config, seeds * len(names), pictures) for entry in config.methods]
+    cells = seeds * len(names)
+    return [_share(entry, config, cells, pictures) for entry in track(config.methods)]
 
 
 def _share(entry: MethodEntry, config: RunConfig, cells: int, pictures: int) -> Share:
@@ -93,7 +102,9 @@ def _share(entry: MethodEntry, config: RunConfig, cells: int, pictures: int) -> 
 
 
 def downloads(config: RunConfig) -> Iterator[str]:
-    """What the run takes from the hub where the cache has it not."""
+    """What the run takes from the hub where the cache has it not, and photos that are not here."""
+    if config.dataset == "dreambench" and not DreamBench().there():
+        yield f"DreamBench's photos, 110 MB, by `{FETCH}` before the run"
     if config.backbone in HUB:
         model = HUB[config.backbone]
         yield f"{model.title}, {model.repo}"
@@ -136,11 +147,19 @@ def _checkpoint_bytes(found: Sequence[Share]) -> int:
     return sum(p.checkpoint_bytes * one.cells for one in found if (p := one.predicted))
 
 
+def flops_text(flops: float) -> str:
+    """As `5.8 PFLOPs`, one decimal."""
+    for unit, factor in (("PFLOPs", 1e15), ("TFLOPs", 1e12), ("GFLOPs", 1e9)):
+        if flops >= factor:
+            return f"{flops / factor:,.1f} {unit}"
+    return f"{flops / 1e6:,.1f} MFLOPs"
+
+
 def show(config: RunConfig, found: Sequence[Share], console: Console) -> None:
     """The shares as a table, the sums, and what the figures are."""
     table = Table(box=None, pad_edge=False)
     table.add_column("method", no_wrap=True)
-    for title in ("cells", "pictures", "steps", "PFLOPs a cell", "peak memory", "checkpoints"):
+    for title in ("cells", "pictures", "steps", "FLOPs a cell", "peak memory", "a checkpoint"):
         table.add_column(title, justify="right")
     for one in found:
         preset = "" if one.preset == "paper" else f" ({one.preset})"
@@ -149,11 +168,10 @@ def show(config: RunConfig, found: Sequence[Share], console: Console) -> None:
         if known is None:
             figures = ["not predicted"] * 3 if one.refusal else ["", "", ""]
         else:
-            flops = known.flops_per_step * one.steps / 1e15 if one.steps else None
             figures = [
-                "not predicted" if flops is None else f"{flops:,.1f}",
+                flops_text(known.flops_per_step * one.steps) if one.steps else "not predicted",
                 size_text(known.peak_bytes),
-                size_text(known.checkpoint_bytes * one.cells),
+                size_text(known.checkpoint_bytes),
             ]
         table.add_row(*row, "" if one.steps is None else f"{one.steps:,}", *figures)
     console.print(table)
@@ -173,9 +191,11 @@ def show(config: RunConfig, found: Sequence[Share], console: Console) -> None:
             f"memory: {size_text(peak)} on the device (predicted: live tensor bytes, without CUDA "
             "context, workspaces and fragmentation)"
         )
-    lines.append("time: not predicted, FLOPs do not tell it; measure one subject first")
+    several = any(one.cells > len(config.train_seeds) for one in found)
+    measure = "; measure one subject first" if several else ""
+    lines.append(f"time: not predicted, FLOPs do not tell it{measure}")
     lines += [f"not predicted: {one.method}: {one.refusal}" for one in found if one.refusal]
-    lines += [f"downloaded unless in the cache: {what}" for what in downloads(config)]
+    lines += [f"needed unless it is here: {what}" for what in downloads(config)]
     lines.append("nothing was run or written in the run's folder (--dry-run)")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

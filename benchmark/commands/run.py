@@ -193,9 +193,16 @@ def run(
     if dry_run:
         # diffusers warns that networks change their type, which they do not in a prediction.
         os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+        from rich.console import Console
+        from rich.progress import track as bar
+
         from benchmark import dry_run as prediction
 
-        found = prediction.shares(config)
+        aside = Console(stderr=True, highlight=False)
+        aside.print("predicting a step of each method: minutes the first time, then it is kept")
+        found = prediction.shares(
+            config, lambda all: bar(all, "predicting", console=aside, transient=True)
+        )
         if as_json:
             print_json(prediction.as_json(config, found))
         else:

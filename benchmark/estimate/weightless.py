@@ -8,6 +8,7 @@ know only that, or memory that is reserved and never touched.
 from __future__ import annotations
 
 import mmap
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -226,14 +227,17 @@ def _from_folder(name: str, folder: Path) -> Any:
     scheduler = diffusers.DDPMScheduler.from_config(
         read_json(folder / "scheduler" / "scheduler_config.json")
     )
-    if pipeline_class(name, folder) == "StableDiffusionXLPipeline":
-        return diffusers.StableDiffusionXLPipeline(
-            scheduler=scheduler, add_watermarker=False, **parts
+    with warnings.catch_warnings():
+        # diffusers advises on the scheduler, which no prediction steps.
+        warnings.simplefilter("ignore", FutureWarning)
+        if pipeline_class(name, folder) == "StableDiffusionXLPipeline":
+            return diffusers.StableDiffusionXLPipeline(
+                scheduler=scheduler, add_watermarker=False, **parts
+            )
+        return diffusers.StableDiffusionPipeline(
+            scheduler=scheduler,
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+            **parts,
         )
-    return diffusers.StableDiffusionPipeline(
-        scheduler=scheduler,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-        **parts,
-    )

@@ -165,6 +165,19 @@ def test_photo_checksum_is_that_of_the_file(small: DreamBench) -> None:
     assert small.subject("cup").photo("01.jpg").sha256 == hashlib.sha256(content).hexdigest()
 
 
+def test_where_no_photo_is_there_one_line_says_what_to_do(small: DreamBench) -> None:
+    assert small.there()
+    assert small.check() == []
+    for photo in small.root.rglob("*.jpg"):
+        photo.unlink()
+    assert not small.there()
+    (line,) = small.check()
+    assert "tbbench data fetch dreambench" in line
+    assert "DREAMBENCH_ROOT" in line
+    with pytest.raises(UserError, match="photos are not in"):
+        small.subject("hen")
+
+
 def test_a_flipped_byte_is_refused_by_name(small: DreamBench) -> None:
     path = small.root / "cup" / "01.jpg"
     expected = hashlib.sha256(path.read_bytes()).hexdigest()

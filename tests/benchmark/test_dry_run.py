@@ -30,11 +30,15 @@ def test_what_sd15_takes_is_told_without_weights_and_no_run_is_written(
 
 
 @pytest.mark.parametrize("name", ["dreambench-sd15", "dreambench-sd21"])
-def test_a_ready_run_names_all_that_it_downloads(name: str) -> None:
+def test_a_ready_run_names_all_that_it_downloads(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DREAMBENCH_ROOT", str(tmp_path))
     config = load_config(name)
     assert config.methods[0].name == "base"
     found = list(downloads(config))
-    assert "Stable Diffusion" in found[0]
+    assert "tbbench data fetch dreambench" in found[0]
+    assert "Stable Diffusion" in found[1]
     assert any("dino-vits16" in line for line in found)
 
 

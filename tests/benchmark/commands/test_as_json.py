@@ -63,7 +63,9 @@ CASES = {
     "doctor": Case("doctor", 0, lambda c: c[0]["what"] == "python"),
     "cache info": Case("cache info", 0, lambda c: c["embeddings"] == 0),
     "cache prune": Case("cache prune", 0, lambda c: c["embeddings"] == 0),
-    "data check": Case("data check dreambench", 1, lambda c: "does not exist" in c["problems"][0]),
+    "data check": Case(
+        "data check dreambench", 1, lambda c: "photos are not in" in c["problems"][0]
+    ),
     "check": Case("check run", 1, lambda c: not c["whole"] and len(c["cells"]) == 2),
     "report": Case(
         "report run --diff base --out page",
