@@ -1,5 +1,6 @@
 """The package in examples/plugin, installed where nothing of the clone is seen."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -54,20 +55,51 @@ def test_its_method_metric_and_backbone_are_in_the_report(
     environment: Path, tmp_path: Path
 ) -> None:
     shutil.copy(EXAMPLE / "words.toml", tmp_path)
-    done = tbbench(environment, tmp_path, "run", "words.toml", "--set", "generation.steps=8")
+    settings = ("generation.steps=8", "methods.new-word.steps=5", 'subjects=["spotted_dog"]')
+    less = [word for setting in settings for word in ("--set", setting)]
+    done = tbbench(environment, tmp_path, "run", "words.toml", *less)
     assert done.returncode == 0, done.stderr
     assert "match" in done.stdout
     run = tmp_path / "runs" / "words"
     results = pd.read_parquet(run / "results.parquet")
     assert set(results["backbone"]) == {"toy-sayings"}
-    assert {"base", "words"} == set(results["method"])
+    assert {"base", "words", "new-word"} == set(results["method"])
     best = results[results["metric"] == "best-match"]
-    assert len(best) == 2 * 2 * 2 * 2 * best["encoder"].nunique()
+    assert len(best) == 3 * 2 * 2 * best["encoder"].nunique()
     page = (run / "report" / "index.html").read_text("utf-8")
     assert "the toy backbone with another package" in page
     assert [name for name in ("words", "best-match") if name not in page] == []
-    listed = tbbench(environment, tmp_path, "methods")
-    assert "words" in listed.stdout
+    assert len([*run.glob("cells/*/checkpoint/new_word.safetensors")]) == 1
+
+
+@pytest.mark.slow
+def test_its_own_tests_pass(environment: Path, tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLE / "tests", tmp_path / "tests")
+    command = [str(environment / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "3 passed" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_doctor_finds_all_of_it_well(environment: Path, tmp_path: Path) -> None:
+    found = json.loads(tbbench(environment, tmp_path, "doctor", "--json").stdout)
+    offered = {one["what"]: one for one in found if one["what"].startswith("plug-in ")}
+    assert {one["level"] for one in offered.values()} == {"ok"}
+    assert set(offered) == {
+        "plug-in method 'words'",
+        "plug-in method 'new-word'",
+        "plug-in metric 'best-match'",
+        "plug-in backbone 'toy-sayings'",
+    }
+    assert "of tbbench-example 1.0, loads" in offered["plug-in method 'new-word'"]["found"]
 
 
 @pytest.mark.slow
