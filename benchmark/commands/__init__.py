@@ -18,6 +18,10 @@ def examples(*lines: str) -> str:
     return "\n\n".join(("Examples:", *lines))
 
 
+READABLE = 90
+"""The most characters that a line of sentences has in a table, also in a file or a pipe."""
+
+
 def open_console(**options: Any) -> Console:
     """Standard output, or with `stderr=True` the other one. As wide as the terminal or `COLUMNS`
     says; a file or a pipe has no width, so that nothing in it is wrapped or cut. `options` are

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.commands import complete, examples, open_console
+from benchmark.commands import READABLE, complete, examples, open_console
 from benchmark.commands.as_json import AsJson, print_json
 from benchmark.errors import UserError, plugin_code
 from benchmark.plugins import taken
@@ -141,7 +141,7 @@ def metrics(as_json: AsJson = False) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("metric\n  writes", no_wrap=True)
     table.add_column("\nbetter", no_wrap=True)
-    table.add_column("asks\nsource")
+    table.add_column("asks\nsource", max_width=READABLE)
     for entry in entries:
         plugin = f" [dim]({escape(entry.plugin)})" if entry.plugin else ""
         table.add_row(f"[bold]{escape(entry.name)}[/]{plugin}", "", escape(entry.what))

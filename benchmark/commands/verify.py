@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, complete, examples, open_console
+from benchmark.commands import FAILED, READABLE, complete, examples, open_console
 from benchmark.commands.as_json import AsJson, print_json
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("claim\n  evidence", overflow="fold")
-    table.add_column("found\n  bound", overflow="fold")
+    table.add_column("claim\n  evidence", overflow="fold", max_width=READABLE)
+    table.add_column("found\n  bound", overflow="fold", max_width=READABLE)
     for verdict in verdicts:
         word = f"{verdict.verdict}\n({verdict.label})" if verdict.label else verdict.verdict
         found = "-"
