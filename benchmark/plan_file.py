@@ -83,9 +83,19 @@ def plan_seal_holds(run: Path) -> bool | None:
 
 
 def read_cells(run: Path) -> tuple[Cell, ...]:
-    """The planned cells. UserError when the file is missing, damaged or of a later version."""
+    """The planned cells. UserError when the file is missing, damaged or of a later version.
+
+    Damaged is also a file that reads well and is not as it was written: cells that were taken out
+    of it would be missing from tables without a word.
+    """
+    content = read_versioned(run / FILE, VERSION)
+    if plan_seal_holds(run) is False:
+        raise UserError(
+            f"{run / FILE} is not as it was written; start the run again with `tbbench run` to "
+            "rebuild it"
+        )
     try:
-        return _cells(read_versioned(run / FILE, VERSION))
+        return _cells(content)
     except (AttributeError, KeyError, TypeError) as error:
         raise UserError(
             f"{run / FILE} is missing, damaged or of another version; "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -87,9 +86,6 @@ def estimate(
     analytic, memory is predicted: live tensor bytes, without the CUDA context, workspaces and
     fragmentation. docs/how-to/estimate.md says how that is checked.
     """
-    # diffusers warns that networks change their type, which they do not in a prediction.
-    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
-
     from rich.console import Console
     from rich.progress import track
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -191,8 +190,6 @@ def run(
         for line in about(config.photos, register(config.photos)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     if dry_run:
-        # diffusers warns that networks change their type, which they do not in a prediction.
-        os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
         from rich.console import Console
         from rich.progress import track as bar
 

@@ -70,6 +70,10 @@ def pipeline_of_shapes(backbone: str) -> Any:
     backbone: one of `NAMES` or a folder in diffusers' format, of which the configurations are
     read and the weights are not. UserError for anything else.
     """
+    from diffusers.utils import logging
+
+    # It warns that networks change their type, which they do not in a prediction.
+    logging.set_verbosity_error()
     if backbone in KNOWN:
         return meta_pipeline(KNOWN[backbone])
     return _from_folder(backbone, folder_of(backbone))

@@ -61,6 +61,17 @@ def test_the_same_plan_is_not_written_again(cells: list[Cell], tmp_path: Path) -
     assert len(read_cells(tmp_path)) == len(cells) - 1
 
 
+def test_a_plan_that_lost_cells_is_refused(cells: list[Cell], tmp_path: Path) -> None:
+    """It is whole JSON of the right form, and tables would lack a method without a word."""
+    write_plan(tmp_path, cells, {})
+    lines = (tmp_path / "plan.json").read_text().splitlines(keepends=True)
+    first = lines.index('"cells": [\n') + 1
+    (tmp_path / "plan.json").write_text("".join(lines[:first] + lines[first + 1 :]))
+    assert len(json.loads((tmp_path / "plan.json").read_text())["cells"]) == len(cells) - 1
+    with pytest.raises(UserError, match=r"plan\.json is not as it was written; start"):
+        read_cells(tmp_path)
+
+
 def test_a_plan_of_a_later_version_is_refused_by_name(cells: list[Cell], tmp_path: Path) -> None:
     text = plan_text(cells, {}).replace('"version": 2', '"version": 3')
     (tmp_path / "plan.json").write_text(text)
