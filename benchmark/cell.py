@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
-import math
 import sys
 import time
 import traceback
@@ -23,7 +22,6 @@ from benchmark.atomic import checksums, digest, files_under, new_folder, read_re
 from benchmark.devices import Device, open_device
 from benchmark.failures import (
     START,
-    NotFiniteLossError,
     failed_meanwhile,
     kind_of,
     log_tail,
@@ -32,6 +30,7 @@ from benchmark.failures import (
 )
 from benchmark.generate import Sampling, batches, noise_seed, sample, seed_everything
 from benchmark.measure import Cost, Stage, step_costs
+from benchmark.method_checked import check_pictures, check_saved, check_training
 from benchmark.owner import OwnerLostError, confirm
 from benchmark.pauses import pauses
 from benchmark.pictures import flags_of, of_one_colour, read_picture, write_picture
@@ -225,7 +224,7 @@ def train_stages(bench: Bench) -> list[Cost]:
             prepare.untimed = "prior images were made on another machine or with other threads"
     with bench.stage("train") as train:
         result = method.train(pipe, task, settings)
-        check_losses(result.losses)
+        check_training(bench.cell.method, result)
         train.add("trainable_parameters", result.trainable_parameters, "parameters", "exact")
         train.add("steps", len(result.losses), "steps", "exact")
         train.add("images", result.pictures, "images", "exact")
@@ -236,6 +235,7 @@ def train_stages(bench: Bench) -> list[Cost]:
     print(f"trained {bench.cell.key}: {len(result.losses)} steps, {train.seconds:.1f} s")
     with bench.stage("save") as save, new_folder(bench.folder.checkpoint) as fresh:
         method.save(pipe, task, settings, fresh)
+        check_saved(bench.cell.method, fresh)
         size = sum((fresh / file).stat().st_size for file in files_under(fresh))
         save.add("checkpoint_bytes", size, "B", "exact")
         # For people; nothing of it is needed to have the model again. A plug-in may not have one.
@@ -249,13 +249,6 @@ def train_stages(bench: Bench) -> list[Cost]:
     }
     write_sealed(bench.folder.path / "checkpoint.json", content)
     return costs
-
-
-def check_losses(losses: Sequence[float]) -> None:
-    """NotFiniteLossError for the first step whose loss is no number, whatever loop made it."""
-    for step, loss in enumerate(losses, 1):
-        if not math.isfinite(loss):
-            raise NotFiniteLossError(f"step {step}: the loss is {loss}; lower the rate")
 
 
 def image_stages(run: Path, bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
@@ -364,8 +357,9 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> Made:
         images = method.images(
             pipe, requests, bench.task, bench.settings, lambda p, r: _generate(cell, p, r)
         )
-        if len(images) != len(requests):
-            raise ValueError(f"{cell.method} made {len(images)} pictures of {len(requests)}")
+        # Controls show photos and drawings as they are.
+        side = cell.resolution if method.trains else None
+        check_pictures(cell.method, images, len(requests), side)
         for about, name, image in zip(abouts, names, images, strict=True):
             write_picture(folder.images / name, image, origin, about)
         plain += [name for name, image in zip(names, images, strict=True) if of_one_colour(image)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import subprocess
@@ -30,6 +31,7 @@ PACKAGES = (
     "pandas",
     "pillow",
 )
+CODE = ("benchmark", "methods", "textboost")
 VARIABLES = (
     "PYTORCH_ALLOC_CONF",
     "PYTORCH_CUDA_ALLOC_CONF",
@@ -54,7 +56,7 @@ LOST = "earlier_not_known"
 WHOLE_RUN = ("threads_per_cell", "cells_at_a_time", "determinism")
 """What is the same wherever a cell of the run is done."""
 SOFTWARE = (
-    *("python", "packages", "git_commit"),
+    *("python", "packages", "git_commit", "code"),
     *("threads_per_cell", "cells_at_a_time", "determinism"),
 )
 
@@ -95,6 +97,7 @@ def _software() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: package_version(name) for name in PACKAGES},
         "git_commit": git_commit(),
+        "code": code_digest(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
 
@@ -200,6 +203,32 @@ def machines(environment: Mapping[str, Any]) -> list[str]:
     return [*found.values()]
 
 
+def software(environment: Mapping[str, Any]) -> list[str]:
+    """The unlike code and packages that cells of a run may have been made with, each in words.
+
+    A cell's key covers its method and metrics; the rest of the code and the packages are told by
+    this alone.
+    """
+    every = entries(environment) if environment else []
+    worked = [one for one in every if "worker" in one] or every
+    # The same code may come from a clone here and from a wheel there.
+    commits = {one.get("code"): one["git_commit"] for one in worked if one.get("git_commit")}
+    known: dict[str, dict[str, str]] = {}
+    for one in worked:
+        code = one.get("code")
+        commit = commits.get(code)
+        told = {"code": f"code {code}" + (f" (commit {commit[:12]})" if commit else "")}
+        told |= {name: f"{name} {version}" for name, version in (one.get("packages") or {}).items()}
+        if code:
+            known.setdefault(digest([code, told], 16), told)
+    names = dict.fromkeys(name for told in known.values() for name in told)
+    alike = {name for name in names if len({told.get(name) for told in known.values()}) == 1}
+    return [
+        ", ".join(text for name, text in told.items() if name not in alike)
+        for told in known.values()
+    ]
+
+
 def joined(environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The first environment, with all others under `OTHERS`, each once.
 
@@ -254,6 +283,14 @@ def package_version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+@functools.cache
+def code_digest() -> str:
+    """16 hex digits of every module that an outcome may depend on, as this process found them."""
+    root = Path(__file__).resolve().parent.parent
+    files = sorted(path for name in CODE for path in (root / name).rglob("*.py"))
+    return digest([[f.relative_to(root).as_posix(), f.read_text("utf-8")] for f in files], 16)
 
 
 def git_commit() -> str | None:

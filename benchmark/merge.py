@@ -64,9 +64,10 @@ def merge(sources: Sequence[Path], out: Path) -> Merged:
         for name in RECORDS:
             if (runs[0].path / name).is_file():
                 copy_file(runs[0].path / name, out / name)
+    # First, so that a merge that goes on does not take its own beginning for a run that lost it.
+    machines = _describe(runs, out)
     copied = sum(_copy(key, run, out) for key, run in chosen.items() if run is not None)
     _copy_photos(runs, out)
-    machines = _describe(runs, out)
     merged = Run.open(out)
     collect(merged)
     states = [merged.folder(cell.key).state()["status"] for cell in merged.planned]
@@ -148,6 +149,7 @@ def _copy(key: str, run: Run, out: Path) -> bool:
         names = cell_files(source.path)
         before = {name: checksum(source.path / name) for name in names}
         _refuse_damage(source, before)
+        target.clear()
         put_cell(target, {name: source.path / name for name in names})
         after = {name: checksum(target.path / name) for name in cell_files(target.path)}
         if before != after or target.state()["status"] != state["status"]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -33,6 +34,8 @@ PREFIX = "photos-"
 NAME = re.compile(r"photos-[a-z0-9_]{1,40}-[0-9a-f]{12}")
 SPLIT = "n1"
 VERSION = 1
+LONGEST_NAME = 200
+"""Bytes of a photo's file name: names are made of it that must not pass 255."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 UNREADABLE = (".heic", ".heif", ".avif", ".gif", ".raw", ".dng", ".cr2", ".nef", ".arw")
 LIVE = ("dog", "puppy", "cat", "kitten", "horse", "pony", "bird", "rabbit", "hamster", "animal")
@@ -235,6 +238,11 @@ def _checksums(folder: Path) -> dict[str, str]:
 
 def _check_file(path: Path, files: Sequence[Path]) -> None:
     """UserError for a name that cannot be a photo's."""
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise UserError(
+            f"{path.parent}: the name {shown(path.name)} is longer than {LONGEST_NAME} bytes; "
+            "rename the photo"
+        )
     suffix = path.suffix.lower()
     if path.is_dir():
         raise UserError(

@@ -10,6 +10,7 @@ results.parquet costs.parquet cells.parquet        rebuilt from all of it by `co
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -118,7 +119,7 @@ class CellFolder:
     def begin(self, cell: Cell) -> None:
         """Counts one more attempt. The owner clears away what a killed one left half written."""
         if owner.holds(self.path):
-            self._clear()
+            self.clear()
         self._write(cell.to_json(), "pending", self.state()["attempts"] + 1)
 
     def finish(self, cell: Cell, flags: Mapping[str, Any] | None = None) -> None:
@@ -176,7 +177,8 @@ class CellFolder:
         if record:
             self._write(record["cell"], "pending", record["attempts"])
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Removes what a killed process left half written. The caller owns the cell."""
         for private in [*self.path.rglob(".*.????????")]:
             if owner.PLACE in private.parts:
                 continue
@@ -252,13 +254,15 @@ class Run:
 
     @staticmethod
     def open(path: Path | str, planned: Sequence[Cell] | None = None) -> Run:
-        """The run in the folder `path`; UserError when it holds none, or one of a newer version.
+        """The run in the folder `path`. UserError when it holds none, one of a newer version, or
+        one whose config.toml was changed since its cells were planned.
 
         planned: the cells of its plan.json, for a caller that knows them.
         """
         folder = Path(path)
         try:
-            text = (folder / "config.toml").read_text(encoding="utf-8")
+            content = (folder / "config.toml").read_bytes()
+            text = content.decode("utf-8")
         except OSError as error:
             raise UserError(
                 f"{folder} holds no run (config.toml: {error.strerror}); "
@@ -267,11 +271,17 @@ class Run:
         except UnicodeDecodeError as error:
             raise UserError(f"{folder}/config.toml is not UTF-8; save it as UTF-8") from error
         cells = read_cells(folder) if planned is None else tuple(planned)
+        about = read_versioned(folder / "run.json", RUN_VERSION)
+        if about.get("config", found := hashlib.sha256(content).hexdigest()) != found:
+            raise UserError(
+                f"{folder}/config.toml was changed since the run was planned; put it back, or "
+                f"`tbbench run {folder}/config.toml --out {folder}` plans it anew"
+            )
         return Run(
             path=folder,
             config=parse_config(text, str(folder / "config.toml")),
             environment=read_record(folder / "environment.json"),
-            about=read_versioned(folder / "run.json", RUN_VERSION),
+            about=about,
             planned=cells,
         )
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.atomic import digest
 from benchmark.collect import States, frames, states, stored_frames
 from benchmark.config import RunConfig
-from benchmark.environment import machines
+from benchmark.environment import machines, software
 from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.store import Run
@@ -90,6 +90,11 @@ class Study:
                 "memory must not be compared."
             )
         for part in self.parts:
+            if len(made_with := software(part.run.environment)) > 1:
+                found.append(
+                    f"Cells of {part.name} may have been made with different software "
+                    f"({'; '.join(made_with)}): their scores and costs need not compare."
+                )
             if part.mixed:
                 found.append(
                     f"Cells of {part.name} were done on different machines "

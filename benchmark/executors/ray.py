@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.atomic import read_record
-from benchmark.environment import OTHERS, entries, keep_worker
+from benchmark.environment import OTHERS, code_digest, entries, keep_worker
 from benchmark.errors import UserError
 from benchmark.executors import LOST, Job, Watcher, next_job
 from benchmark.executors.local import GRACE_SECONDS, POLL_SECONDS, PRELOAD, Work
@@ -30,7 +30,6 @@ from benchmark.executors.ray_task import (
     Answer,
     Order,
     OtherCodeError,
-    code_digest,
     do_cell,
     read_files,
 )

@@ -6,14 +6,14 @@ only the first cell on a core pays for imports. The cell's process ends when Ray
 
 from __future__ import annotations
 
-import functools
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.atomic import digest, read_record, write_json
+from benchmark.atomic import read_record, write_json
+from benchmark.environment import code_digest
 from benchmark.executors import Job
 from benchmark.executors.local import Work
 from benchmark.executors.local import run_jobs as run_locally
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     Files = Mapping[str, np.ndarray[Any, np.dtype[np.uint8]]]
-
-PACKAGES = ("benchmark", "methods", "textboost")
 
 
 class OtherCodeError(Exception):
@@ -88,14 +86,6 @@ def read_files(folder: Path) -> Files:
     import numpy as np
 
     return {name: np.fromfile(folder / name, np.uint8) for name in cell_files(folder)}
-
-
-@functools.cache
-def code_digest() -> str:
-    """Of every module that a cell's outcome may depend on."""
-    root = Path(__file__).resolve().parents[2]
-    files = sorted(path for name in PACKAGES for path in (root / name).rglob("*.py"))
-    return digest([[f.relative_to(root).as_posix(), f.read_text("utf-8")] for f in files], 16)
 
 
 @dataclass

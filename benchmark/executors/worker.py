@@ -90,7 +90,10 @@ def log_to(path: Path) -> None:
 
 
 def reporter(messages: Connection) -> Callable[[str, int, int], None]:
-    """Sends (stage, done, total) to the parent, as JSON, at most every `REPORT_SECONDS`."""
+    """Sends (stage, done, total) to the parent, as JSON, at most every `REPORT_SECONDS`.
+
+    Ends the process where nobody listens any more: whoever started it has given it up for dead.
+    """
     last_stage, last_time = "", 0.0
 
     def report(stage: str, done: int, total: int) -> None:
@@ -99,6 +102,9 @@ def reporter(messages: Connection) -> Callable[[str, int, int], None]:
         if stage == last_stage and now - last_time < REPORT_SECONDS and done < total:
             return
         last_stage, last_time = stage, now
-        messages.send_bytes(json.dumps([stage, done, total]).encode())
+        try:
+            messages.send_bytes(json.dumps([stage, done, total]).encode())
+        except OSError:
+            os._exit(1)
 
     return report

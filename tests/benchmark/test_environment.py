@@ -21,6 +21,7 @@ from benchmark.environment import (
     machines,
     record_environment,
     recorded_environment,
+    software,
 )
 from benchmark.records import write_sealed
 from benchmark.torch_environment import attention_backend, record_worker, torch_environment
@@ -141,6 +142,22 @@ def test_cells_with_other_threads_are_on_another_machine() -> None:
     one = environment("cpu", 1, 2) | {"worker": {}}
     assert len(machines(one | {OTHERS: [one | {"threads_per_cell": 2}]})) == 2
     assert len(machines(one | {OTHERS: [one | {"packages": {}}]})) == 1
+
+
+def test_code_and_packages_that_differ_are_told() -> None:
+    """A cell's key knows its method and metrics alone."""
+    one = environment("cpu", 1, 1) | {"worker": {}, "git_commit": None}
+    assert software(one) == [""]
+    assert len(software(one | {OTHERS: [one | {"cores": 99}]})) == 1
+    edited = one | {"code": "0" * 16, "git_commit": "f" * 40}
+    assert software(one | {OTHERS: [edited]}) == [
+        f"code {one['code']}",
+        f"code {'0' * 16} (commit {'f' * 12})",
+    ]
+    older = one | {"packages": one["packages"] | {"torch": "2.1"}}
+    torch_now = one["packages"]["torch"]
+    assert software(one | {OTHERS: [older]}) == [f"torch {torch_now}", "torch 2.1"]
+    assert software({}) == []
 
 
 def test_cells_that_shared_a_processor_with_others_are_on_another_machine(tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
-import json
 import shutil
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.atomic import checksums, write_json
+from benchmark.atomic import checksums, read_record, write_json
 from benchmark.cli import app
 from benchmark.collect import collect
+from benchmark.environment import LOST, machines
 from benchmark.errors import UserError
 from benchmark.merge import merge
 from benchmark.metrics.evidence import scores
@@ -152,12 +152,10 @@ def test_another_plan_is_refused_by_the_key_that_differs(made, tmp_path):
         UserError, match=r"b is of another run than .*a: generation.steps is 3, not"
     ):
         merge(parts, tmp_path / "out")
-    plan_file = parts[1] / "plan.json"
     shutil.copy(parts[0] / "config.toml", parts[1])
-    content = json.loads(plan_file.read_text())
+    shutil.copy(parts[0] / "run.json", parts[1])
     with pytest.raises(UserError, match="plan 8 different cells from one configuration"):
         merge(parts, tmp_path / "out")
-    content["cells"] = []
     assert not (tmp_path / "out").exists()
 
 
@@ -197,7 +195,19 @@ def test_an_interrupted_merge_goes_on(made, tmp_path, monkeypatch):
             patch.setattr(f"benchmark.merge.{name}", stop)
             with pytest.raises(KeyboardInterrupt):
                 merge([part], out)
-    assert merge([part], out).done == 2
+    half = cell_folder(out, next(iter(part_keys(part)))).path / ".scores.parquet.a1b2c3d4"
+    half.parent.mkdir(parents=True, exist_ok=True)
+    half.touch()
+    merged = merge([part], out)
+    assert merged.done == 2
+    assert not half.exists()
+    known = read_record(out / "environment.json")
+    assert LOST not in known
+    assert machines(known) == machines(read_record(part / "environment.json"))
+
+
+def part_keys(part):
+    return [cell.key for cell in Run.open(part).planned]
 
 
 def test_the_command_says_what_is_there_and_what_to_do_next(made, tmp_path):

@@ -118,6 +118,10 @@ def odd_name(folder: Path) -> None:
     picture(folder / "a+b.jpg", 5)
 
 
+def long_name(folder: Path) -> None:
+    picture(folder / f"{'a' * 240}.jpg", 5)
+
+
 def emptied(folder: Path) -> None:
     for path in folder.iterdir():
         path.unlink()
@@ -133,6 +137,7 @@ def emptied(folder: Path) -> None:
         (twice, r"a\.png and d\.png are the same file"),
         (one_stem, r"have one name; rename one"),
         (odd_name, r"rename 'a\+b\.jpg'"),
+        (long_name, r"is longer than 200 bytes; rename the photo"),
         (emptied, r"holds no photos"),
     ],
 )

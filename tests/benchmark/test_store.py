@@ -202,6 +202,18 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         check_folder(tmp_path)
 
 
+def test_a_configuration_that_was_changed_in_its_run_is_refused(run: Run) -> None:
+    """A report would state settings that nothing was made with."""
+    file = run.path / "config.toml"
+    before = file.read_text()
+    file.write_text(before.replace("steps = 2", "steps = 400"))
+    assert file.read_text() != before
+    with pytest.raises(UserError, match=r"config\.toml was changed since .*; put it back, or"):
+        Run.open(run.path)
+    file.write_text(before)
+    assert Run.open(run.path).config == run.config
+
+
 def test_another_process_sees_that_a_cell_is_busy(run: Run) -> None:
     folder = cell_folder(run.path, run.planned[0].key)
     code = (

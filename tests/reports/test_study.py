@@ -243,6 +243,11 @@ def test_costs_of_one_run_on_unlike_machines_are_marked_and_not_drawn_either(tmp
     alike = merge([Run.open(run.path)])
     assert alike.warnings == []
     assert "machine" not in alike.costs()
+    # Other code is told, whatever the machine.
+    codes = [own | {"code": code, "git_commit": None} for code in ("1234", "5678")]
+    file.write_text(json.dumps(codes[0] | {"other_environments": codes[1:]}))
+    (said,) = merge([Run.open(run.path)]).warnings
+    assert "may have been made with different software (code 1234; code 5678)" in said
 
 
 def test_a_configuration_in_another_encoding_is_one_line(tmp_path):

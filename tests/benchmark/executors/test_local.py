@@ -214,6 +214,20 @@ def test_workers_on_a_gpu_are_not_forked() -> None:
     assert methods == {"cpu": "forkserver", "cuda:0": "spawn", "mps": "spawn"}
 
 
+def test_a_worker_that_nobody_listens_to_ends_and_accuses_no_cell() -> None:
+    """As when the process between it and the run was killed: the run has given it up."""
+    code = (
+        "import multiprocessing;"
+        "from benchmark.executors.worker import reporter;"
+        "ours, theirs = multiprocessing.Pipe();"
+        "ours.close();"
+        "reporter(theirs)('train', 1, 2);"
+        "print('goes on')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
 def test_step_reports_are_thinned_but_for_first_and_last() -> None:
     sent: list[bytes] = []
 
