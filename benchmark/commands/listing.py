@@ -42,6 +42,7 @@ def methods(
 
     Parameters are counted by the methods' own code on the named architecture, without weights.
     """
+    from rich.console import Console
     from rich.progress import track
 
     from benchmark.backbones.architectures import ARCHITECTURES
@@ -51,7 +52,7 @@ def methods(
 
     if on not in ARCHITECTURES:
         raise UserError(unknown("architecture", on, list(ARCHITECTURES)))
-    console = open_console(stderr=as_json)
+    console = open_console()
     known, broken = [], []
     for name in method_names():
         try:
@@ -61,7 +62,7 @@ def methods(
             broken.append(str(error))
     presets = [(method, preset) for method in known if method.trains for preset in method.presets]
     counts: dict[tuple[str, str], int | None] = {}
-    for method, preset in track(presets, "counting", console=console, transient=True):
+    for method, preset in track(presets, "counting", console=Console(stderr=True), transient=True):
         try:
             with plugin_code("method", method.name):
                 counts[method.name, preset] = trainable_parameters(method.name, preset, on)

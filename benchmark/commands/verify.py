@@ -68,7 +68,10 @@ def verify(
         raise typer.Exit(FAILED)
     with Console(stderr=True).status("judging; counts and predictions are made once and kept"):
         verdicts = judge_all(targets.files(), targets.studies)
-    targets.keep(verdicts)
+    try:
+        targets.keep(verdicts)
+    except OSError as error:
+        typer.echo(f"verdicts.json is not written, and reports will not show it: {error}", err=True)
     if as_json:
         print_json([verdict.to_json() for verdict in verdicts])
     else:

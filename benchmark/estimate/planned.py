@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import track
 
 from benchmark.atomic import digest
 from benchmark.errors import UserError
@@ -74,7 +75,7 @@ def predict_trainings(run: Run, console: Console) -> None:
         line = f"predicting peak memory and FLOPs of {len(missing)} training{plural}"
         console.print(line, highlight=False)
     known = {id: before[id] for id in trainings if id in before}
-    for id in missing:
+    for id in track(missing, "predicting", console=Console(stderr=True), transient=True):
         known[id] = _answer(trainings[id])
         if reason := known[id]["reason"]:
             line = f"{trainings[id].method} ({trainings[id].preset}): not predicted: {reason}"

@@ -17,7 +17,7 @@ from typing import Any
 from benchmark.environment import VARIABLES
 from benchmark.errors import UserError
 
-INSTALL = "executor 'ray' needs Ray: pip install 'textboost-bench[ray]'"
+INSTALL = "executor 'ray' needs Ray: pip install 'textboost-bench[ray]' (in a clone '.[ray]')"
 STORE_BYTES = 100 * 1024**2
 """Of a cluster of one machine, whose cells write to the run's folder: Ray's smallest is 75 MiB."""
 CONNECT_SECONDS = 5.0

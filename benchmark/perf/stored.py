@@ -19,7 +19,7 @@ from benchmark.perf.rounds import Measured
 from benchmark.perf.suite import CASES
 
 CLOCK = "process_time"
-INSTALL = 'pip install "textboost-bench[perf]"'
+INSTALL = "pip install 'textboost-bench[perf]' (in a clone '.[perf]')"
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ def check_trackers(names: Sequence[str]) -> None:
     for name in names:
         if importlib.util.find_spec(MODULES[name]) is None:
             raise UserError(
-                f"tracker {name!r} is not installed; pip install 'textboost-bench[{name}]'"
+                f"tracker {name!r} is not installed; pip install 'textboost-bench[{name}]' "
+                f"(in a clone '.[{name}]')"
             )
 
 

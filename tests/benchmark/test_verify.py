@@ -112,6 +112,14 @@ def test_json_is_the_contract_and_is_kept_in_the_run(run, tbbench):
     assert stamp(Run.open(run)) != now["stamp"]
 
 
+def test_a_run_that_cannot_be_written_is_judged_all_the_same(run, tbbench):
+    (run / "verdicts.json").mkdir()
+    code, out, err = tbbench("verify", write("mine.toml", TRUE), str(run))
+    assert code == 0
+    assert "SUPPORTED" in out
+    assert "verdicts.json is not written, and reports will not show it: " in err
+
+
 def test_the_table_says_what_rests_on_what(run, tbbench):
     code, out, _ = tbbench("verify", write("mine.toml", TRUE, OPEN), str(run))
     text = " ".join(out.split())

@@ -125,6 +125,6 @@ def test_figures_that_are_none_are_refused_in_one_line(tmp_path, changes, messag
 
 def test_without_pytest_benchmark_the_fix_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pytest_benchmark.plugin", None)
-    with pytest.raises(UserError, match=r"pip install \"textboost-bench\[perf\]\""):
+    with pytest.raises(UserError, match=r"pip install 'textboost-bench\[perf\]'"):
         save(tmp_path / "perf.json", measured(), 0, COMMIT, "r")
     assert list(tmp_path.iterdir()) == []
