@@ -219,6 +219,8 @@ def software(environment: Mapping[str, Any]) -> list[str]:
         commit = commits.get(code)
         told = {"code": f"code {code}" + (f" (commit {commit[:12]})" if commit else "")}
         told |= {name: f"{name} {version}" for name, version in (one.get("packages") or {}).items()}
+        if kernels := (one.get("determinism") or {}).get("kernels"):
+            told["kernels"] = f"kernels: {kernels}"
         if code:
             known.setdefault(digest([code, told], 16), told)
     names = dict.fromkeys(name for told in known.values() for name in told)

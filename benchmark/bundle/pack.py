@@ -27,7 +27,7 @@ from benchmark.bundle.statistics import statistics
 from benchmark.claims.file import ClaimsFile
 from benchmark.claims.judge import judge_all
 from benchmark.claims.study import study_of
-from benchmark.collect import collect
+from benchmark.collect import collect, stamp
 from benchmark.errors import UserError
 from benchmark.store import Run
 
@@ -49,7 +49,9 @@ class Packed:
 
 
 def pack(run: Run, out: Path, claims: Sequence[ClaimsFile]) -> Packed:
-    """Writes the bundle. UserError when nothing of the run is done, or names clash."""
+    """Writes the bundle. UserError when nothing of the run is done, names clash, or cells began or
+    ended meanwhile: tables and cells would be of different instants."""
+    before = stamp(run)
     collect(run)
     if not any(run.folder(cell.key).done() for cell in run.planned):
         raise UserError(f"{run.path}: no cell is done, so there is no evidence to pack")
@@ -76,6 +78,10 @@ def pack(run: Run, out: Path, claims: Sequence[ClaimsFile]) -> Packed:
                 files[f"cells/{cell.key}/{name}"] = (folder / name).read_bytes()
     files |= thumbnails
     sums = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+    if stamp(run) != before:
+        raise UserError(
+            f"{run.path}: cells were worked on meanwhile; bundle it again when the run has ended"
+        )
     content = zip_bytes(files | {MANIFEST: _json({"format": FORMAT, "files": sums})})
     write_bytes(out, content)
     digest = hashlib.sha256(content).hexdigest()

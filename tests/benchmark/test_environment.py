@@ -158,6 +158,12 @@ def test_code_and_packages_that_differ_are_told() -> None:
     torch_now = one["packages"]["torch"]
     assert software(one | {OTHERS: [older]}) == [f"torch {torch_now}", "torch 2.1"]
     assert software({}) == []
+    loose = environment("cpu", 1, 1) | {"worker": {}}
+    strict = environment("cpu", 1, 1, deterministic=True) | {"worker": {}}
+    assert software(loose | {OTHERS: [strict]}) == [
+        "kernels: as torch chooses",
+        "kernels: deterministic ones only",
+    ]
 
 
 def test_cells_that_shared_a_processor_with_others_are_on_another_machine(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from benchmark.bundle import pack as pack_module
 from benchmark.bundle.archive import read_zip, zip_bytes
 from benchmark.bundle.check import check_bundle, checksum_differences
 from benchmark.bundle.choice_check import choice_differences
@@ -80,6 +81,22 @@ def whole(run, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("bundle") / "evidence.zip"
     pack(run, out, [parse_claims(CLAIMS, "somewhere/mine.toml")])
     return out
+
+
+def test_a_run_that_goes_on_meanwhile_is_not_packed(run, tmp_path, monkeypatch):
+    """Its tables would be of one instant and its cells of another: forged, to whoever verifies."""
+    copy = Path(shutil.copytree(run.path, tmp_path / "copy"))
+    judge = pack_module.judge_all
+
+    def meanwhile(*arguments):
+        record = next((copy / "cells").glob("*/cell.json"))
+        record.write_text(record.read_text().replace('"attempts": 1', '"attempts": 2'))
+        return judge(*arguments)
+
+    monkeypatch.setattr(pack_module, "judge_all", meanwhile)
+    with pytest.raises(UserError, match="cells were worked on meanwhile; bundle it again when"):
+        pack(Run.open(copy), tmp_path / "out.zip", [parse_claims(CLAIMS, "mine.toml")])
+    assert not (tmp_path / "out.zip").exists()
 
 
 def test_a_whole_bundle_is_found_whole(run, whole):
