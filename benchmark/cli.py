@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,6 +85,19 @@ app.add_typer(bundle.app)
 app.add_typer(export.app)
 app.add_typer(export_model.app)
 app.add_typer(check.app)
+
+
+def _flow(group: typer.Typer) -> None:
+    """Lets every paragraph of a command's help fill the terminal, which Typer does to the first."""
+    for command in group.registered_commands:
+        paragraphs = inspect.cleandoc((command.callback and command.callback.__doc__) or "")
+        command.help = "\n\n".join(" ".join(part.split()) for part in paragraphs.split("\n\n"))
+    for below in group.registered_groups:
+        if below.typer_instance is not None:
+            _flow(below.typer_instance)
+
+
+_flow(app)
 
 
 def _show(run: Run, states: States, console: Console, fresh: bool, as_json: bool) -> None:
