@@ -121,11 +121,11 @@ def run_benchmark(
     changed, written = describe_run(config, path, cells, resolved)
     fates = Fates(patience.max_failures)
     full = False
+    part = f" of shard {shard}" if shard else ""
+    line = f"{config.title}: {len(mine)} cells{part}{_before(known.values(), missing)}"
+    console.print(line, markup=False, highlight=False)
     with told_if_removed(path):
         if missing:
-            part = f" of shard {shard}" if shard else ""
-            line = f"{config.title}: {len(mine)} cells{part}{_before(known.values(), missing)}"
-            console.print(line, markup=False, highlight=False)
             try:
                 with around(), closing(executor):
                     work_on(config, path, missing, len(mine), executor, console, fates, room)

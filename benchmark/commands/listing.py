@@ -180,7 +180,7 @@ def backbones(as_json: AsJson = False) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("backbone", no_wrap=True)
     table.add_column("pixels", justify="right")
-    table.add_column("what it is\nsource")
+    table.add_column("what it is\nsource", overflow="fold")
     for entry in entries():
         side = "" if entry.resolution is None else str(entry.resolution)
         what = f"{escape(entry.what)}\n[dim]{escape(entry.source)}"
