@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,6 +27,33 @@ class Check:
 
 LISTED = 3
 """Methods, or scores, that a sentence names one by one; more are counted."""
+
+
+def in_short(
+    found: Mapping[Column, Lead], table: pd.DataFrame, naming: Naming = PLAIN
+) -> str | None:
+    """One plain sentence: which method is clearly best, if any. None where `verdict` is.
+
+    Clearly best in a score is a method that is told apart from every other one.
+    """
+    shown = [found[column] for column in headline(table) if column in found]
+    if not shown:
+        return None
+    subjects = _range([lead.first.subjects for lead in shown], "subject")
+    scores = "the headline score" if len(shown) == 1 else f"{len(shown)} headline scores"
+    if not any(lead.judged for lead in shown):
+        return f"No method can be called best: {subjects} are too few."
+    wins = Counter(lead.first.label for lead in shown if lead.judged and not lead.tied)
+    if not wins:
+        return f"No method is clearly best in {scores}, over {subjects}."
+    where = {
+        label: f"all {scores}" if count == len(shown) > 1 else f"{count} of {scores}"
+        for label, count in wins.items()
+    }
+    if len(shown) == 1:
+        where = dict.fromkeys(wins, scores)
+    told = _list([f"{_shown(label, naming)} is clearly best in {where[label]}" for label in wins])
+    return f"{told}, over {subjects}."
 
 
 def verdict(

@@ -26,7 +26,7 @@ from reports.score_tables import prompt_tables, subject_tables
 from reports.shortfalls import shortfalls, with_shortfalls
 from reports.tables import differences, summary, wide
 from reports.text import comparison_text, differences_text, markdown
-from reports.verdicts import cautions, control_checks, verdict, verdicts
+from reports.verdicts import cautions, control_checks, in_short, verdict, verdicts
 
 
 def write_report(
@@ -55,6 +55,7 @@ def write_report(
         write_bytes(folder / f"{stem}.png", png(figure))
     findings = Findings(
         summary=table,
+        in_short=in_short(found, table) if len(table) else None,
         said=(verdict(found, table) or ()) if len(table) else (),
         details=tuple(verdicts(table, compared)) if len(table) else (),
         cautions=tuple(cautions(table)) if len(table) else (),

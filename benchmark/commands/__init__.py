@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
 FAILED, USER_MISTAKE, INTERRUPTED = 1, 2, 130
@@ -32,3 +35,16 @@ def open_console(**options: Any) -> Console:
     if not stream.isatty() and "COLUMNS" not in os.environ:
         options.setdefault("width", 10_000)
     return Console(**options)
+
+
+@contextmanager
+def judging(quiet: bool = False) -> Iterator[None]:
+    """Says on the error output that claims are judged; without a terminal not where `quiet`."""
+    from rich.console import Console
+
+    aside = Console(stderr=True, highlight=False, soft_wrap=True)
+    line = "judging claims: minutes the first time, then counts and predictions are kept"
+    if not aside.is_terminal and not quiet:
+        aside.print(line)
+    with aside.status(line):
+        yield

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands import complete, examples
+from benchmark.commands import complete, examples, judging
 
 app = typer.Typer()
 
@@ -45,7 +45,9 @@ def bundle(
 
     opened = Run.open(run)
     target = out or run.parent / f"{run.resolve().name}-evidence.zip"
-    packed = pack(opened, target, [load_claims(name) for name in claims or shipped_names()])
+    files = [load_claims(name) for name in claims or shipped_names()]
+    with judging():
+        packed = pack(opened, target, files)
     console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"{packed.path}: {packed.size / 1e6:.1f} MB, {packed.pictures} pictures, "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, READABLE, complete, examples, open_console
+from benchmark.commands import FAILED, READABLE, complete, examples, judging, open_console
 from benchmark.commands.as_json import AsJson, print_json
 
 if TYPE_CHECKING:
@@ -55,8 +55,6 @@ def verify(
     claim is REFUTED or a bundle is not what it says, which then gets no verdict; see
     docs/reference/claims.md.
     """
-    from rich.console import Console
-
     from benchmark.claims.judge import judge_all
     from benchmark.claims.targets import open_targets
 
@@ -66,8 +64,9 @@ def verify(
     if targets.differences:
         typer.echo("no verdict is given: a bundle is not what it says", err=True)
         raise typer.Exit(FAILED)
-    with Console(stderr=True).status("judging; counts and predictions are made once and kept"):
-        verdicts = judge_all(targets.files(), targets.studies)
+    files = targets.files()
+    with judging(quiet=as_json):
+        verdicts = judge_all(files, targets.studies)
     try:
         targets.keep(verdicts)
     except OSError as error:

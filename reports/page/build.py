@@ -42,6 +42,8 @@ class Findings:
     """What the numbers of a page's material come to."""
 
     summary: pd.DataFrame
+    in_short: str | None
+    """The verdict in a plain sentence; None where there is nothing to rank."""
     said: tuple[str, ...]
     """The verdict, in two sentences; empty where there is nothing to rank."""
     details: tuple[str, ...]

@@ -140,6 +140,31 @@ RULE = (
 )
 
 
+def short(*studies):
+    table = summary(pd.concat(studies, ignore_index=True))
+    return verdicts.in_short(leads(pd.concat(studies, ignore_index=True), table), table)
+
+
+def test_the_verdict_in_short():
+    win = {"a": ahead(0.1), "b": EIGHT}
+    other = {"a": EIGHT, "b": ahead(0.2)}
+    close = [v + d for v, d in zip(EIGHT, [0.03, -0.02] * 4, strict=True)]
+    tie = {"a": close, "b": EIGHT}
+    few = {"a": ahead(0.1)[:4], "b": EIGHT[:4]}
+    best = "is clearly best in"
+    assert short(scores(win)) == f"a {best} the headline score, over 8 subjects."
+    assert short(scores(win), alignment(win)) == f"a {best} all 2 headline scores, over 8 subjects."
+    assert short(scores(win), alignment(other)) == (
+        f"a {best} 1 of 2 headline scores and b {best} 1 of 2 headline scores, over 8 subjects."
+    )
+    assert (
+        short(scores(win), alignment(tie)) == f"a {best} 1 of 2 headline scores, over 8 subjects."
+    )
+    assert short(scores(tie)) == "No method is clearly best in the headline score, over 8 subjects."
+    assert short(scores(few)) == "No method can be called best: 4 subjects are too few."
+    assert short(scores({"a": EIGHT, "base": EIGHT})) is None
+
+
 def test_verdict_of_a_clear_win():
     """Every subject differs by the same, so the intervals are points, and p is 2 x 2/256."""
     fidelity = scores({"textboost": ahead(0.1), "dreambooth": EIGHT, "base": ahead(-0.2)})
