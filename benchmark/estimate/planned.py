@@ -75,7 +75,9 @@ def predict_trainings(run: Run, console: Console) -> None:
         line = f"predicting peak memory and FLOPs of {len(missing)} training{plural}"
         console.print(line, highlight=False)
     known = {id: before[id] for id in trainings if id in before}
-    for id in track(missing, "predicting", console=Console(stderr=True), transient=True):
+    aside = Console(stderr=True)
+    plain = not aside.is_terminal  # such as a notebook, where the bar asks for a package
+    for id in track(missing, "predicting", console=aside, transient=True, disable=plain):
         known[id] = _answer(trainings[id])
         if reason := known[id]["reason"]:
             line = f"{trainings[id].method} ({trainings[id].preset}): not predicted: {reason}"
