@@ -22,7 +22,8 @@ def test_first_screen_shows_the_verdict_the_main_table_and_the_main_figure(index
     with visit(index) as page:
         assert page.title() == "A made-up run"
         verdict = page.locator(".verdict")
-        assert "dreambooth" in verdict.inner_text()
+        assert "clearly best in 3 headline scores, over 6 subjects." in verdict.inner_text()
+        assert "dreambooth" in page.locator(".verdict + p").inner_text()
         figure = page.get_by_role("region", name="figure: fidelity against alignment", exact=True)
         for shown in (verdict, region(page, "main table"), figure):
             assert shown.bounding_box()["y"] < 700
