@@ -51,6 +51,7 @@ def tbbench(environment: Path, folder: Path, *arguments: str) -> subprocess.Comp
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_its_method_metric_and_backbone_are_in_the_report(
     environment: Path, tmp_path: Path
 ) -> None:
@@ -73,6 +74,7 @@ def test_its_method_metric_and_backbone_are_in_the_report(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_its_own_tests_pass(environment: Path, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE / "tests", tmp_path / "tests")
     command = [str(environment / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
@@ -89,6 +91,7 @@ def test_its_own_tests_pass(environment: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_doctor_finds_all_of_it_well(environment: Path, tmp_path: Path) -> None:
     found = json.loads(tbbench(environment, tmp_path, "doctor", "--json").stdout)
     offered = {one["what"]: one for one in found if one["what"].startswith("plug-in ")}
@@ -103,6 +106,7 @@ def test_the_doctor_finds_all_of_it_well(environment: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_name_that_is_nearly_its_own_is_told(environment: Path, tmp_path: Path) -> None:
     shutil.copy(EXAMPLE / "words.toml", tmp_path)
     told = tbbench(environment, tmp_path, "run", "words.toml", "--set", 'backbone="toy-saying"')

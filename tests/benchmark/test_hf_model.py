@@ -89,6 +89,7 @@ def test_the_folder_holds_the_checkpoint_and_a_card_whose_scores_are_the_runs(ru
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_a_run_trained_loads_from_the_folder_alone(small, tmp_path):
     scoring = {"metrics": ["fidelity"], "image_encoders": ["efficientnet-lite0"]}
     do_run(small(scoring=scoring), out=tmp_path / "run", quiet=True)

@@ -11,7 +11,7 @@ from benchmark.store import Run
 from reports.format import NOT_MEASURED
 from tests.faults.bench import harmed_config, run_of, start, write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 ONE = {"subjects": ("spotted_dog",), "train_seeds": [0], "training": {"steps": 20}}
 
 
