@@ -117,6 +117,11 @@ def main() -> None:
     """The console command: a user's mistake is one line on stderr and exit code 2."""
     try:
         app()
+    except SystemExit as end:
+        # Typer ends silently on Ctrl-C; a command that has said how to go on raises it "from None".
+        if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):
+            print("tbbench: stopped", file=sys.stderr)
+        raise
     except UserError as error:
         print(f"tbbench: {error}", file=sys.stderr)
         sys.exit(USER_MISTAKE)

@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
+from benchmark.cli import main
 from benchmark.config import RunConfig, toml_text
 
 HEAVY = {"torch", "diffusers", "transformers", "pandas", "numpy", "pydantic", "matplotlib", "PIL"}
@@ -60,6 +62,30 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_is_one_line_and_exit_code_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def told(*_: object) -> None:
+        try:
+            interrupted()
+        except KeyboardInterrupt:
+            print("stopped with 1 of 2 cells done", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    monkeypatch.setattr(sys, "argv", ["tbbench", "protocols"])
+    for stop, said in (
+        (interrupted, "tbbench: stopped\n"),
+        (told, "stopped with 1 of 2 cells done\n"),
+    ):
+        monkeypatch.setattr("benchmark.commands.listing.open_console", stop)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert (ended.value.code, capsys.readouterr().err) == (130, said)
 
 
 def test_methods_are_listed_with_their_presets() -> None:
