@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,6 @@ def _count(method: str, preset: str, architecture: Architecture) -> int | None:
 
 def meta_pipeline(architecture: Architecture) -> Any:
     """The pipeline with its real tokenizers and networks of shapes alone."""
-    import diffusers
     import torch
     from transformers import CLIPTokenizer
 
@@ -78,18 +78,28 @@ def meta_pipeline(architecture: Architecture) -> Any:
                 path.parent.mkdir(exist_ok=True)
                 path.write_text(content, encoding="utf-8")
             parts[name] = CLIPTokenizer.from_pretrained(Path(folder) / name)
-    scheduler = diffusers.DDPMScheduler.from_config(dict(architecture.scheduler))
-    if architecture.pipeline == "StableDiffusionXLPipeline":
-        return diffusers.StableDiffusionXLPipeline(
-            scheduler=scheduler, add_watermarker=False, **parts
+    return put_together(architecture.pipeline, dict(architecture.scheduler), parts)
+
+
+def put_together(pipeline: str, scheduler: dict[str, Any], parts: dict[str, Any]) -> Any:
+    """The pipeline of that class. scheduler: DDPM's configuration; parts: networks, tokenizers."""
+    import diffusers
+
+    ddpm = diffusers.DDPMScheduler.from_config(scheduler)
+    with warnings.catch_warnings():
+        # diffusers advises on the scheduler, which no network of shapes steps.
+        warnings.simplefilter("ignore", FutureWarning)
+        if pipeline == "StableDiffusionXLPipeline":
+            return diffusers.StableDiffusionXLPipeline(
+                scheduler=ddpm, add_watermarker=False, **parts
+            )
+        return diffusers.StableDiffusionPipeline(
+            scheduler=ddpm,
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+            **parts,
         )
-    return diffusers.StableDiffusionPipeline(
-        scheduler=scheduler,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-        **parts,
-    )
 
 
 def _task(resolution: int) -> Task:

@@ -8,7 +8,6 @@ know only that, or memory that is reserved and never touched.
 from __future__ import annotations
 
 import mmap
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,7 +23,7 @@ from benchmark.backbones.architectures import ARCHITECTURES, Architecture
 from benchmark.backbones.folder import folder_resolution, pipeline_class
 from benchmark.backbones.toy import toy_folder
 from benchmark.errors import UserError
-from benchmark.parameters import meta_pipeline
+from benchmark.parameters import meta_pipeline, put_together
 from benchmark.plugins import offers
 from benchmark.subjects import unknown
 
@@ -228,20 +227,5 @@ def _from_folder(name: str, folder: Path) -> Any:
                 parts[part] = diffusers.UNet2DConditionModel.from_config(config)
             else:
                 parts[part] = diffusers.AutoencoderKL.from_config(config)
-    scheduler = diffusers.DDPMScheduler.from_config(
-        read_json(folder / "scheduler" / "scheduler_config.json")
-    )
-    with warnings.catch_warnings():
-        # diffusers advises on the scheduler, which no prediction steps.
-        warnings.simplefilter("ignore", FutureWarning)
-        if pipeline_class(name, folder) == "StableDiffusionXLPipeline":
-            return diffusers.StableDiffusionXLPipeline(
-                scheduler=scheduler, add_watermarker=False, **parts
-            )
-        return diffusers.StableDiffusionPipeline(
-            scheduler=scheduler,
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-            **parts,
-        )
+    scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
+    return put_together(pipeline_class(name, folder), scheduler, parts)
