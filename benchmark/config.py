@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from benchmark.config_override import apply_override
 from benchmark.config_part import Part
 from benchmark.config_photos import Photos
 from benchmark.errors import UserError, shown
@@ -301,43 +302,6 @@ def parse_config(
         raise UserError(f"{source}: {describe(error)}") from error
 
 
-def apply_override(table: dict[str, Any], override: str) -> None:
-    """Puts one `key=value` into the parsed TOML. The value is a TOML literal, else plain text."""
-    key, equals, raw = override.partition("=")
-    path = key.strip().split(".")
-    if not equals or not all(path):
-        raise UserError(f"--set {shown(override)}: expected key=value, such as training.steps=50")
-    try:
-        value = read_toml(f"value = {raw}", override)["value"]
-    except UserError:
-        value = raw
-    if path[0] == "methods" and len(path) > 1:
-        table, path = _method_table(table, override, path[1:])
-    for step in path[:-1]:
-        table = table.setdefault(step, {})
-        if not isinstance(table, dict):
-            raise UserError(f"--set {shown(override)}: {step!r} is no table")
-    table[path[-1]] = value
-
-
-def _method_table(
-    table: dict[str, Any], override: str, path: list[str]
-) -> tuple[dict[str, Any], list[str]]:
-    """Where `methods.NAME.FIELD` goes: the entry itself for `preset`, else its settings."""
-    entries = [entry for entry in table.get("methods", []) if isinstance(entry, dict)]
-    named = [entry for entry in entries if entry.get("name") == path[0]]
-    if not named:
-        names = [str(entry.get("name")) for entry in entries]
-        raise UserError(f"--set {shown(override)}: {unknown('method of this run', path[0], names)}")
-    if len(path) != 2 or len(named) > 1:
-        raise UserError(
-            f"--set {shown(override)}: expected methods.NAME.SETTING=value for a method listed once"
-        )
-    if path[1] == "preset":
-        return named[0], path[1:]
-    return named[0].setdefault("settings", {}), path[1:]
-
-
 def describe(error: ValidationError) -> str:
     """The first thing wrong, in one line that names the key."""
     first = error.errors()[0]
@@ -370,21 +334,35 @@ _EXPECTED = {
 }
 
 
+def override_keys() -> list[str]:
+    """Every key that an override can name but `methods.NAME.SETTING`, such as `training.steps`.
+
+    They are in the order of the configuration.
+    """
+    return [
+        key
+        for field in RunConfig.model_fields
+        for key in (_siblings((field, "")) if field in _TABLES and field != "methods" else [field])
+    ]
+
+
 def _siblings(location: tuple[int | str, ...]) -> list[str]:
     """All keys that the table holding the key at `location` may have, as full paths."""
-    tables: Mapping[str, type[Part]] = {
-        "methods": MethodEntry,
-        "photos": Photos,
-        "training": Training,
-        "prior": Prior,
-        "generation": Generation,
-        "scoring": Scoring,
-        "execution": Execution,
-        "tracking": Tracking,
-    }
-    part = tables[str(location[0])] if len(location) > 1 else RunConfig
+    part = _TABLES[str(location[0])] if len(location) > 1 else RunConfig
     prefix = "".join(f"{step}." for step in location[:-1])
     return [prefix + name for name in part.model_fields]
+
+
+_TABLES: Mapping[str, type[Part]] = {
+    "methods": MethodEntry,
+    "photos": Photos,
+    "training": Training,
+    "prior": Prior,
+    "generation": Generation,
+    "scoring": Scoring,
+    "execution": Execution,
+    "tracking": Tracking,
+}
 
 
 def toml_text(config: RunConfig) -> str:

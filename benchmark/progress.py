@@ -7,19 +7,27 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
-    TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from benchmark.executors import Job
 from benchmark.fates import Fates
+
+
+class _Label(ProgressColumn):
+    """What the bar is of. On a narrow terminal it is cut, and no figure beside it."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.description, no_wrap=True, overflow="ellipsis")
 
 
 class RunProgress:
@@ -33,8 +41,8 @@ class RunProgress:
         self._begun: dict[str, float] = {}
         self._tasks: dict[str, TaskID] = {}
         self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            _Label(),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
@@ -61,13 +69,13 @@ class RunProgress:
         """Adds the cell's bar."""
         self._fates.started(job)
         self._begun[job.key] = time.monotonic()
-        self._tasks[job.key] = self._bars.add_task(f"  {escape(job.label)}", total=None)
+        self._tasks[job.key] = self._bars.add_task(f"  {job.label}", total=None)
 
     def progressed(self, job: Job, stage: str, done: int, total: int) -> None:
         """Moves the cell's bar; a new stage starts it afresh."""
         self._fates.progressed(job, stage)
         task = self._tasks[job.key]
-        description = f"  {escape(job.label)} · {stage}"
+        description = f"  {job.label} · {stage}"
         if self._bars.tasks and description != self._description(task):
             self._bars.reset(task, description=description, total=total or None)
         self._bars.update(task, completed=done, total=total or None)

@@ -104,12 +104,13 @@ def run_benchmark(
     """
     check_folder(path)
     check_trackers(config.tracking.to)
-    resolved = read_resolved(path)
-    cells = plan(config, resolved)
-    mine = shard.of(cells) if shard else cells
-    known = {cell.key: cell_folder(path, cell.key).state() for cell in mine}
-    missing = [cell for cell in mine if to_be_tried(known[cell.key], patience.retry)]
-    check_ready(missing)
+    with console.status("planning") if console.is_terminal else nullcontext():
+        resolved = read_resolved(path)
+        cells = plan(config, resolved)
+        mine = shard.of(cells) if shard else cells
+        known = {cell.key: cell_folder(path, cell.key).state() for cell in mine}
+        missing = [cell for cell in mine if to_be_tried(known[cell.key], patience.retry)]
+        check_ready(missing)
     checkpoints = known_checkpoints(path, cells) if missing else {}
     check_space(path, missing, checkpoints)
     executor = choose_executor(config.execution, idle=not missing)

@@ -38,7 +38,7 @@ COSTS = {
     "step_seconds": CostFigure("median step", "s", (("step_seconds_median", ""),), "train", "mean"),
     "steps": CostFigure("steps", "", (("steps", ""),), "train", "mean"),
     "flops_per_step": CostFigure(
-        "FLOPs per step", "", (("flops_per_step", "analytic"),), None, "mean", ("analytic",)
+        "FLOPs per step", "FLOPs", (("flops_per_step", "analytic"),), None, "mean", ("analytic",)
     ),
     "peak_memory": CostFigure("peak memory in training", "B", (_CUDA, _RSS), "train", "max"),
     "peak_memory_predicted": CostFigure(

@@ -78,8 +78,15 @@ def count(value: float) -> str:
     return MISSING if math.isnan(value) else _scaled(value, ("", "k", "M", "B", "T"))
 
 
+def flops(value: float) -> str:
+    """Floating-point operations: `11.6 GFLOPs`."""
+    units = (" FLOPs", " kFLOPs", " MFLOPs", " GFLOPs", " TFLOPs", " PFLOPs")
+    return MISSING if math.isnan(value) else _scaled(value, units)
+
+
 def of_unit(value: float, unit: str) -> str:
-    """A value in its unit's form: `score`, `difference`, `p`, `share`, `s`, `B`; else a count."""
+    """A value in its unit's form: `score`, `difference`, `p`, `share`, `s`, `B`, `FLOPs`; else a
+    count."""
     shown = {
         "score": number,
         "difference": signed,
@@ -87,6 +94,7 @@ def of_unit(value: float, unit: str) -> str:
         "share": share,
         "s": seconds,
         "B": size,
+        "FLOPs": flops,
         "estimate": estimate,
     }
     return shown.get(unit, count)(value)

@@ -1,8 +1,8 @@
 """What the shell completes: the names that arguments and options take.
 
-A shell asks at every press of Tab, so that nothing here imports torch, pandas or pydantic, opens a
-photo or imports a plug-in. What cannot be told completes to nothing, and the shell then offers
-files.
+A shell asks at every press of Tab, so that nothing here imports torch or pandas, opens a photo or
+imports a plug-in, and `overrides` alone imports pydantic. What cannot be told completes to nothing,
+and the shell then offers files.
 """
 
 from __future__ import annotations
@@ -40,6 +40,13 @@ def runs(incomplete: str) -> list[str]:
     """Ready runs, and TOML files."""
     files = sorted(glob(escape(incomplete) + "*.toml"))
     return _beginning(incomplete, [*toml_names("configs"), *files])
+
+
+def overrides(incomplete: str) -> list[str]:
+    """Keys of a run that `--set` takes, each with its `=`."""
+    from benchmark.config import override_keys
+
+    return _beginning(incomplete, [f"{key}=" for key in override_keys()])
 
 
 def protocols(incomplete: str) -> list[str]:

@@ -112,7 +112,11 @@ def _table(known: Sequence[Method], counts: Mapping[tuple[str, str], int | None]
     table.add_column("\nparameters", no_wrap=True, justify="right")
     table.add_column("trains\nsource")
     for method in known:
-        table.add_row(f"[bold]{method.name}", "", method.changes if method.trains else "control")
+        table.add_row(
+            f"[bold]{method.name}",
+            "",
+            method.changes if method.trains else f"control: {method.summary}",
+        )
         source = method.source
         for preset in method.presets if method.trains else ():
             count = counts[method.name, preset]

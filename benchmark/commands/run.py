@@ -42,7 +42,9 @@ def run(
     ] = None,
     set_: Overrides = None,
     out: Out = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Cells at a time.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Cells at a time.")
+    ] = None,
     device: Annotated[
         str | None,
         typer.Option(
@@ -108,14 +110,15 @@ def run(
     retry: Annotated[
         str,
         typer.Option(
-            metavar="interrupted|failed|none",
-            help="Which cells that failed before are tried again: those that failed from outside "
-            "(killed, out of memory or time, disk full), all, or none.",
+            metavar="WHICH",
+            help="Which failed cells are tried again: interrupted, those that failed from outside "
+            "(killed, out of memory or time, disk full); failed, all; or none.",
             autocompletion=complete.words("interrupted", "failed", "none"),
         ),
     ] = "interrupted",
     max_failures: Annotated[
-        int | None, typer.Option(min=1, help="Start no more cells after so many failures.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Start no more cells after so many failures."),
     ] = None,
     cell_timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="End a cell that takes longer.")
@@ -124,7 +127,7 @@ def run(
         bool,
         typer.Option(
             "--deterministic",
-            help="Deterministic kernels only: see docs/explanation/determinism.md",
+            help="Deterministic kernels only: explanation/determinism.md in docs.",
         ),
     ] = False,
     verify_determinism: Annotated[

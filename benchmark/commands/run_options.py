@@ -15,7 +15,12 @@ Name = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override one key, such as training.steps=50."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override one key, such as training.steps=50.",
+        autocompletion=complete.overrides,
+    ),
 ]
 Protocol = Annotated[
     str | None,

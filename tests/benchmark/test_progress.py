@@ -2,6 +2,7 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from benchmark.executors import Job
 from benchmark.fates import Fate, Fates
@@ -72,3 +73,17 @@ def test_on_a_terminal_only_what_went_wrong_stays() -> None:
     assert "failed: train: RuntimeError: no" in screen.getvalue()
     assert "2 pictures are of one single colour" in screen.getvalue()
     assert "[2/4]" in screen.getvalue()
+
+
+def test_a_long_name_takes_no_figure_from_a_narrow_terminal() -> None:
+    screen = io.StringIO()
+    progress = RunProgress(Console(file=screen, force_terminal=True, width=80), 1, 0, Told())
+    job = Job("k", "dreambooth [paper-text-encoder] · spotted_dog · 0", "run", {}, 1, 1, 1)
+    with progress:
+        progress.started(job)
+        progress.progressed(job, "train", 30, 700)
+        progress._bars.refresh()
+        during = screen.getvalue()
+    line = Text.from_ansi(during).plain.splitlines()[-1]
+    assert "dreambooth [paper-text-encoder] · sp" in line
+    assert line.rstrip().endswith("30/700 0:00:00 -:--:--")

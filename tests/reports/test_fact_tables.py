@@ -46,7 +46,7 @@ def test_measured_and_predicted_memory_stand_side_by_side():
     assert second["training"] == "15 s"
     assert second["peak memory in training (process, RSS)"] == "2 GB"
     assert second["peak memory (predicted)"] == "1.5 GB"
-    assert second["FLOPs per step (analytic)"] == "3.2T"
+    assert second["FLOPs per step (analytic)"] == "3.2 TFLOPs"
     assert first["peak memory in training (process, RSS)"] == "not measured"
     assert first["peak memory (predicted)"] == MISSING
     assert control["training"] == MISSING

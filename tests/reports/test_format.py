@@ -31,6 +31,7 @@ from reports import format as show
         (show.size(33_124), "33.1 kB"),
         (show.size(1.86e9), "1.86 GB"),
         (show.size(999_800), "1 MB"),
+        (show.flops(11_600_000_000), "11.6 GFLOPs"),
         (show.count(256), "256"),
         (show.count(865_910_000), "866M"),
         (show.count(3.21e12), "3.21T"),

@@ -158,7 +158,7 @@ const gallery = pictures && (() => {
   const places = (items, text) => items.map((item, place) => [String(place), text(item)]);
   const values = (name) => [...new Set(all.map((picture) => picture[name]))].sort((a, b) => a - b).map((value) => [String(value), String(value)]);
   select("subject", "Subject", [[ANY, "all subjects"], ...places(data.subjects, ({ name }) => name)]);
-  select("prompt", "Prompt", [[ANY, "all prompts"], ...places(data.prompts, ({ text }) => text)]);
+  select("prompt", "Prompt", [[ANY, "all prompts"], ...places(data.prompts, ({ text }) => text.replaceAll("{subject}", "[subject]"))]);
   select("seed", "Seed", [[ANY, "all seeds"], ...values("seed")]);
   if (pictures.trains.length > 1) select("train", "Training seed", [[ANY, "all"], ...values("train")]);
   select("order", "Order", [["prompt", "side by side"], ...data.scores.flatMap(({ name, better }, score) =>

@@ -11,9 +11,10 @@ from benchmark.backbones import NAMED
 from benchmark.claims.file import shipped_names
 from benchmark.cli import app
 from benchmark.commands import complete, report
-from benchmark.config import EXECUTORS, TRACKERS, ready_runs
+from benchmark.config import EXECUTORS, TRACKERS, Training, override_keys, parse_config, ready_runs
 from benchmark.disk import CONTROLS
 from benchmark.encoder_sources import encoder_names, text_encoder_names
+from benchmark.errors import UserError
 from benchmark.estimate.question import OPTIMIZERS
 from benchmark.estimate.weightless import NAMES
 from benchmark.failures import RETRIES
@@ -24,6 +25,7 @@ from methods import method_names
 from tests.installed import install
 from textboost.compute import ATTENTION, PRECISIONS
 
+TRAINING = [f"training.{name}=" for name in Training.model_fields]
 HEAVY = ("torch", "pandas", "numpy", "pydantic", "diffusers")
 
 
@@ -55,6 +57,7 @@ def completed(line: str) -> list[str]:
         ("tbbench run --executor ", EXECUTORS),
         ("tbbench run --track ", TRACKERS),
         ("tbbench run --retry ", RETRIES),
+        ("tbbench run quickstart --set train", ["train_seeds=", *TRAINING]),
         ("tbbench run --device c", ["cpu", "cuda"]),
         ("tbbench score --device m", ["mps"]),
         ("tbbench score --dataset ", DATASET_NAMES),
@@ -140,3 +143,14 @@ def test_nothing_heavy_is_imported_for_it(words: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("key", override_keys())
+def test_every_key_that_set_completes_is_one_of_a_run(key: str) -> None:
+    text = 'name = "a"\ntitle = "a"\n[[methods]]\nname = "base"\n'
+    text += '[photos]\nfolder = "a"\nclass_noun = "dog"\n'
+    with pytest.raises(UserError) as raised:
+        parse_config(text, "a.toml", [f"{key}={{ no = 1 }}"])
+    assert "unknown key" not in str(raised.value)
+    with pytest.raises(UserError, match="unknown key"):
+        parse_config(text, "a.toml", [f"{key}s_none=1"])
