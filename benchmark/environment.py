@@ -44,8 +44,11 @@ VARIABLES = (
     "MALLOC_MMAP_THRESHOLD_",
     "MALLOC_TRIM_THRESHOLD_",
     "MALLOC_ARENA_MAX",
-    "OMP_NUM_THREADS",
+    *("OMP_NUM_THREADS", "OMP_PROC_BIND", "KMP_AFFINITY", "GOMP_CPU_AFFINITY"),
+    *("MKL_NUM_THREADS", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_NUM_THREADS"),
+    *("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"),
 )
+_HAS_AFFINITY = hasattr(psutil.Process, "cpu_affinity")
 """Environment variables that change time, memory or rounding; recorded where they are set."""
 
 OTHERS = "other_environments"
@@ -53,25 +56,31 @@ OTHERS = "other_environments"
 one with other software."""
 LOST = "earlier_not_known"
 """Key of environment.json, true: what cells that were done before ran on was damaged or lost."""
-WHOLE_RUN = ("threads_per_cell", "cells_at_a_time", "determinism")
+WHOLE_RUN = ("threads_per_cell", "cells_at_a_time", "pictures_at_once", "determinism")
 """What is the same wherever a cell of the run is done."""
 SOFTWARE = (
     *("python", "packages", "git_commit", "code"),
-    *("threads_per_cell", "cells_at_a_time", "determinism"),
+    *WHOLE_RUN,
 )
 
 
 def environment(
-    device: str, threads: int, workers: int, deterministic: bool = False
+    device: str,
+    threads: int,
+    workers: int,
+    deterministic: bool = False,
+    batches: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """What a reader needs to judge or repeat the numbers; imports none of the packages.
 
+    batches: pictures at once in generating and in scoring, which change time and memory alone.
     What only torch knows is added by a worker: `benchmark.torch_environment`.
     """
     return {
         **_hardware(device),
         "threads_per_cell": threads,
         "cells_at_a_time": workers,
+        "pictures_at_once": {**(batches or {})},
         **_software(),
         "determinism": {
             "noise": "one generator per image, on the CPU, seeded by subject, prompt and seed",
@@ -85,11 +94,21 @@ def _hardware(device: str) -> dict[str, Any]:
     return {
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "memory_bytes": psutil.virtual_memory().total,
         "device": device,
         "gpus": gpus(),
     }
+
+
+def cores() -> float:
+    """How many processor cores this process may use: of all, what a scheduler or container left."""
+    allowed: float = len(psutil.Process().cpu_affinity()) if _HAS_AFFINITY else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
+        if quota != "max":
+            allowed = min(allowed, round(int(quota) / int(period), 2))
+    return allowed
 
 
 def _software() -> dict[str, Any]:
@@ -182,7 +201,7 @@ def machines(environment: Mapping[str, Any]) -> list[str]:
     """The unlike machines that cells of a run were done on, each in words.
 
     environment: content of environment.json. A machine that only started the run is none of them;
-    one that gave its cells another number of threads at another time is two, and so is a CPU that
+    one that gave its cells other threads or batches at another time is two, and so is a CPU that
     another number of cells shared. With different cards in one machine each is one of its own, for
     any cell may have had any.
     """
@@ -196,6 +215,8 @@ def machines(environment: Mapping[str, Any]) -> list[str]:
             shares = [(kind.get("threads_per_cell"), "thread", "a cell")]
             if str(kind.get("device")).startswith("cpu"):
                 shares.append((kind.get("cells_at_a_time"), "cell", "at a time"))
+            batches = kind.get("pictures_at_once") or {}
+            shares += [(n, "picture", f"at once in {stage}") for stage, n in batches.items()]
             told = [f"{n} {what}{'' if n == 1 else 's'} {each}" for n, what, each in shares if n]
             found.setdefault(digest([machine(kind), told], 16), ", ".join([in_words(kind), *told]))
     if environment.get(LOST):
@@ -203,14 +224,15 @@ def machines(environment: Mapping[str, Any]) -> list[str]:
     return [*found.values()]
 
 
-def software(environment: Mapping[str, Any]) -> list[str]:
-    """The unlike code and packages that cells of a run may have been made with, each in words.
+def software(*environments: Mapping[str, Any]) -> list[str]:
+    """The unlike code, packages and variables that cells may have been made with, each in words.
 
-    A cell's key covers its method and metrics; the rest of the code and the packages are told by
-    this alone.
+    A cell's key covers its method and metrics; all else that rounds or reckons otherwise is told by
+    this alone. environments: contents of environment.json, one for each run.
     """
-    every = entries(environment) if environment else []
-    worked = [one for one in every if "worker" in one] or every
+    worked = []
+    for every in (entries(one) for one in environments if one):
+        worked += [one for one in every if "worker" in one] or every
     # The same code may come from a clone here and from a wheel there.
     commits = {one.get("code"): one["git_commit"] for one in worked if one.get("git_commit")}
     known: dict[str, dict[str, str]] = {}
@@ -221,12 +243,15 @@ def software(environment: Mapping[str, Any]) -> list[str]:
         told |= {name: f"{name} {version}" for name, version in (one.get("packages") or {}).items()}
         if kernels := (one.get("determinism") or {}).get("kernels"):
             told["kernels"] = f"kernels: {kernels}"
+        variables = one.get("variables") or {}
+        told |= {name: f"{name}={variables[name]}" for name in VARIABLES if name in variables}
+        told.pop("CUDA_VISIBLE_DEVICES", None)  # differs from shard to shard of one machine
         if code:
             known.setdefault(digest([code, told], 16), told)
     names = dict.fromkeys(name for told in known.values() for name in told)
     alike = {name for name in names if len({told.get(name) for told in known.values()}) == 1}
     return [
-        ", ".join(text for name, text in told.items() if name not in alike)
+        ", ".join(told.get(name, f"no {name}") for name in names if name not in alike)
         for told in known.values()
     ]
 

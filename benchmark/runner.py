@@ -234,7 +234,11 @@ def work_on(
     devices = executor.devices
     try:
         asked = (devices[0], execution.threads, len(devices), execution.deterministic)
-        record_environment(path, environment(*asked))
+        batches = {
+            "generating": config.generation.batch_size,
+            "scoring": config.scoring.batch_size,
+        }
+        record_environment(path, environment(*asked, batches))
     except OSError as error:
         if not is_full(error):
             raise

@@ -10,7 +10,7 @@ import pandas as pd
 from rich.console import Console
 
 from benchmark.atomic import write_text
-from benchmark.environment import machines
+from benchmark.environment import software
 from benchmark.errors import UserError
 from reports.changes import cost_changes, score_changes, setting_changes
 from reports.changes_text import (
@@ -21,7 +21,7 @@ from reports.changes_text import (
 )
 from reports.comparable import check_comparable
 from reports.data_files import frame_csv
-from reports.study import Part, Study, in_words, machine, open_study
+from reports.study import Part, Study, open_study
 from reports.tables import belongs, headline, summary
 from reports.text import markdown
 
@@ -123,6 +123,13 @@ def compare_with(study: Study, base: Path) -> Changes:
         for part in parts
         if not _same_machine(part, before)
     ]
+    for part in parts:
+        made_with = software(part.run.environment, before.run.environment)
+        if len(made_with) > 1:
+            notes.append(
+                f"{part.name} and {base} may have been made with different software "
+                f"({'; '.join(made_with)}): changes may have their cause there."
+            )
     return Changes(str(base), scores, costs, settings, judged, tuple(notes))
 
 
@@ -142,11 +149,8 @@ def _cells(part: Part) -> list[dict[str, Any]]:
 
 
 def _same_machine(part: Part, before: Part) -> bool:
-    alike = machine(part.run.environment) == machine(before.run.environment)
-    return alike and not part.mixed and not before.mixed
+    return part.machines == before.machines and not part.mixed and not before.mixed
 
 
 def _told(part: Part) -> str:
-    if part.mixed:
-        return " and ".join(machines(part.run.environment))
-    return in_words(machine(part.run.environment))
+    return " and ".join(part.machines)

@@ -7,7 +7,7 @@ tables are built in memory from the cells that are done, and nothing in a run's 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,9 +26,6 @@ from reports.cost_figures import SEVERAL
 if TYPE_CHECKING:
     import pandas as pd
 
-MACHINE = ("processor", "device", "threads_per_cell", "cells_at_a_time")
-"""Fields of environment.json that costs depend on, beside the names of the GPUs."""
-
 
 @dataclass(frozen=True)
 class Part:
@@ -40,13 +37,17 @@ class Part:
     tables: dict[str, pd.DataFrame]
     """`results`, `costs` and `cells`, without cells that an earlier part has."""
     states: States
+    """Of the same cells, by key."""
 
     @property
     def mixed(self) -> bool:
         """Whether unlike machines took part, so that its cells' costs do not compare."""
-        return len(self.tables["costs"]) > 0 and len(machines(self.run.environment)) > 1
+        return len(self.tables["costs"]) > 0 and len(self.machines) > 1
 
-    """Of the same cells, by key."""
+    @cached_property
+    def machines(self) -> tuple[str, ...]:
+        """The unlike machines that its cells were done on, in words: what costs depend on."""
+        return tuple(machines(self.run.environment))
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Study:
     """(method, preset) that runs have in common by name alone: labels say which run."""
     repeated: int
     """Cells that several runs have, counted once."""
+    unlike: int
+    """How many of them have other scores in one run than in another."""
 
     @property
     def title(self) -> str:
@@ -83,6 +86,17 @@ class Study:
         if self.repeated:
             cells = "1 cell is" if self.repeated == 1 else f"{self.repeated} cells are"
             found.append(f"{cells} in several of these runs and counted once.")
+        if self.unlike:
+            cells = "1 of them has" if self.unlike == 1 else f"{self.unlike} of them have"
+            found.append(
+                f"{cells} other scores in one run than in another: those of the run that is named "
+                "first are shown, and the runs do not agree."
+            )
+        if several and len(made_with := software(*self.environment.values())) > 1:
+            found.append(
+                f"Cells of these runs may have been made with different software "
+                f"({'; '.join(made_with)}): their scores and costs need not compare."
+            )
         if len(self.machines) > 1:
             told = "; ".join(f"{', '.join(names)}: {on}" for on, names in self._told())
             found.append(
@@ -90,7 +104,7 @@ class Study:
                 "memory must not be compared."
             )
         for part in self.parts:
-            if len(made_with := software(part.run.environment)) > 1:
+            if not several and len(made_with := software(part.run.environment)) > 1:
                 found.append(
                     f"Cells of {part.name} may have been made with different software "
                     f"({'; '.join(made_with)}): their scores and costs need not compare."
@@ -98,7 +112,7 @@ class Study:
             if part.mixed:
                 found.append(
                     f"Cells of {part.name} were done on different machines "
-                    f"({'; '.join(machines(part.run.environment))}): seconds and memory of its "
+                    f"({'; '.join(part.machines)}): seconds and memory of its "
                     "methods must not be compared."
                 )
         for method, preset in sorted(self.apart):
@@ -189,16 +203,16 @@ class Study:
         ]
 
     @cached_property
-    def machines(self) -> dict[tuple[object, ...], list[str]]:
+    def machines(self) -> dict[tuple[str, ...], list[str]]:
         """Machines that costs come from -> names of their runs. Runs without a cost have none."""
-        found: dict[tuple[object, ...], list[str]] = {}
+        found: dict[tuple[str, ...], list[str]] = {}
         for part in self.parts:
             if len(part.tables["costs"]):
-                found.setdefault(machine(part.run.environment), []).append(part.name)
+                found.setdefault(part.machines, []).append(part.name)
         return found
 
     def _told(self) -> list[tuple[str, list[str]]]:
-        return [(in_words(of) or "unknown", names) for of, names in self.machines.items()]
+        return [(" and ".join(of) or "unknown", names) for of, names in self.machines.items()]
 
     def image(self, cell_key: str, prompt_id: str, seed: int) -> Path:
         """Where the picture of this prompt and seed lies."""
@@ -252,8 +266,11 @@ def merge(runs: Sequence[Run], known: Sequence[States] | None = None) -> Study:
     check_comparable([(str(run.path), run.planned) for run in runs])
     found: Sequence[States] = [states(run) for run in runs] if known is None else known
     holder: dict[str, int] = {}
+    done: dict[str, list[int]] = {}
     for place, of_run in enumerate(found):
         for key, state in of_run.items():
+            if state["status"] == "done":
+                done.setdefault(key, []).append(place)
             # The same key is the same cell; the first run that has it done is as good as any.
             if key not in holder or (
                 state["status"] == "done" and found[holder[key]][key]["status"] != "done"
@@ -265,18 +282,19 @@ def merge(runs: Sequence[Run], known: Sequence[States] | None = None) -> Study:
         tables = stored_frames(run, kept) or frames(run, kept)
         parts.append(Part(name=name, run=run, tables=tables, states=kept))
     repeated = sum(map(len, found)) - len(holder)
-    return Study(parts=tuple(parts), apart=_apart(parts), repeated=repeated)
+    unlike = sum(
+        not _agree([(runs[place], found[place][key]) for place in places], key)
+        for key, places in done.items()
+    )
+    return Study(parts=tuple(parts), apart=_apart(parts), repeated=repeated, unlike=unlike)
 
 
-def machine(environment: dict[str, Any]) -> tuple[object, ...]:
-    """What costs depend on: processor, device, threads and cells at a time, and the GPUs."""
-    gpus = environment.get("gpus") or []
-    return *(environment.get(name) for name in MACHINE), *(gpu.get("name") for gpu in gpus)
-
-
-def in_words(of: tuple[object, ...]) -> str:
-    """A `machine` in a few words; empty where nothing is known of it."""
-    return ", ".join(str(value) for value in of if value is not None)
+def _agree(done: Sequence[tuple[Run, Mapping[str, Any]]], key: str) -> bool:
+    """Whether the cell that was done in these runs has the same scores in all of them."""
+    if len(done) < 2:
+        return True
+    first, *rest = (frames(run, {key: state})["results"] for run, state in done)
+    return all(first.equals(other) for other in rest)
 
 
 def _apart(parts: Sequence[Part]) -> frozenset[tuple[str, str]]:
@@ -292,7 +310,7 @@ def _apart(parts: Sequence[Part]) -> frozenset[tuple[str, str]]:
             if cell.key not in part.states:
                 continue
             named = (cell.method, cell.preset)
-            treatment = digest([_treatment(cell), machine(part.run.environment)], 16)
+            treatment = digest([_treatment(cell), part.machines], 16)
             treatments.setdefault(named, {}).setdefault(part.name, set()).add(treatment)
             learned.setdefault(named, []).append((cell.subject, cell.train_seed))
     return frozenset(

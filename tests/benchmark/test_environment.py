@@ -15,6 +15,7 @@ from benchmark.environment import (
     LOST,
     OTHERS,
     VARIABLES,
+    cores,
     environment,
     in_words,
     machine,
@@ -34,7 +35,7 @@ def test_the_machine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     facts = environment("cuda:0", 3, 2)
     assert facts["variables"] == {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}
     assert facts["memory_bytes"] == psutil.virtual_memory().total
-    assert facts["cores"] == os.cpu_count()
+    assert facts["cores"] == cores()
     assert facts["packages"]["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
     given = [facts[name] for name in ("device", "threads_per_cell", "cells_at_a_time")]
     assert given == ["cuda:0", 3, 2]
@@ -144,6 +145,29 @@ def test_cells_with_other_threads_are_on_another_machine() -> None:
     assert len(machines(one | {OTHERS: [one | {"packages": {}}]})) == 1
 
 
+def test_cells_with_other_batches_are_on_another_machine() -> None:
+    """Times and memory follow the batch, which no cell's key has."""
+    wide, narrow = (
+        environment("cpu", 1, 1, batches={"generating": size, "scoring": 32}) | {"worker": {}}
+        for size in (8, 1)
+    )
+    assert [one.partition("a time, ")[2] for one in machines(wide | {OTHERS: [narrow]})] == [
+        "8 pictures at once in generating, 32 pictures at once in scoring",
+        "1 picture at once in generating, 32 pictures at once in scoring",
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_cores_are_those_that_a_process_may_use() -> None:
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+    assert cores() <= len(before)
+
+
 def test_code_and_packages_that_differ_are_told() -> None:
     """A cell's key knows its method and metrics alone."""
     one = environment("cpu", 1, 1) | {"worker": {}, "git_commit": None}
@@ -163,6 +187,11 @@ def test_code_and_packages_that_differ_are_told() -> None:
     assert software(loose | {OTHERS: [strict]}) == [
         "kernels: as torch chooses",
         "kernels: deterministic ones only",
+    ]
+    narrow = loose | {"variables": {"ATEN_CPU_CAPABILITY": "default"}}
+    assert software(loose | {"variables": {}}, narrow) == [
+        "no ATEN_CPU_CAPABILITY",
+        "ATEN_CPU_CAPABILITY=default",
     ]
 
 

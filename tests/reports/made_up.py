@@ -159,6 +159,7 @@ def make_run(folder, cells, failed=(), pending=(), **changes):
         "memory_bytes": 16_000_000_000,
         "gpus": [],
         "packages": {"torch": "2"},
+        "code": "made up",
     }
     (folder / "environment.json").write_text(json.dumps(environment))
     write_plan(folder, cells, {})

@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from benchmark.atomic import checksum, write_json
+from benchmark.store import Run
 from reports.compare_runs import compare_with
-from reports.study import open_study
+from reports.study import merge, open_study
 from tests.reports.called import tbbench
 from tests.reports.made_up import SUBJECTS, cell, make_run
 
@@ -86,8 +87,10 @@ def test_diff_prints_and_writes_what_changed(runs, tmp_path):
 
 
 def test_diff_tells_settings_that_changed_and_what_another_machine_measured(runs, monkeypatch):
-    study = open_study([runs / "new"])
-    monkeypatch.setitem(study.parts[0].run.environment, "processor", "faster")
+    run = Run.open(runs / "new")
+    monkeypatch.setitem(run.environment, "processor", "faster")
+    monkeypatch.setitem(run.environment["packages"], "torch", "0.1")
+    study = merge([run])
     changes = compare_with(study, runs / "old")
     console = Console(file=StringIO(), width=200)
     changes.show(console)
@@ -95,6 +98,7 @@ def test_diff_tells_settings_that_changed_and_what_another_machine_measured(runs
     assert "textboost (toy): steps was 120, is 60" in shown
     assert "new and " in shown
     assert "their seconds and memory are not compared." in shown
+    assert "may have been made with different software (torch 0.1; torch " in shown
     assert set(changes.costs["kind"]) == {"exact"}
     on_page = changes.page_table().set_index(["method", "what"])
     steps = on_page.loc[("textboost (toy)", "setting steps")]

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from benchmark.collect import collect
@@ -248,6 +249,24 @@ def test_costs_of_one_run_on_unlike_machines_are_marked_and_not_drawn_either(tmp
     file.write_text(json.dumps(codes[0] | {"other_environments": codes[1:]}))
     (said,) = merge([Run.open(run.path)]).warnings
     assert "may have been made with different software (code 1234; code 5678)" in said
+
+
+def test_other_software_of_another_run_is_told_and_other_scores_of_the_same_cell(tmp_path):
+    """As after an update between two runs."""
+    one = made(tmp_path / "a", cell("textboost", "dog_a"), code="1234", worker={})
+    two = made(tmp_path / "b", cell("textboost", "dog_b"), code="5678", worker={})
+    (said,) = merge([one, two]).warnings
+    assert "Cells of these runs may have been made with different software (code 1234; " in said
+    again = made(tmp_path / "c", cell("textboost", "dog_a"), code="1234", worker={})
+    study = merge([one, again])
+    assert (study.repeated, study.unlike) == (1, 0)
+    scores = again.path / "cells" / again.planned[0].key / "scores.parquet"
+    table = pd.read_parquet(scores)
+    table["value"] += 0.01
+    table.to_parquet(scores)
+    study = merge([one, again])
+    assert (study.repeated, study.unlike) == (1, 1)
+    assert "1 of them has other scores in one run than in another" in " ".join(study.warnings)
 
 
 def test_a_configuration_in_another_encoding_is_one_line(tmp_path):
