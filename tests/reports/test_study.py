@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.collect import collect
 from benchmark.errors import UserError
-from benchmark.store import Run
+from benchmark.store import Run, cell_folder
 from reports.comparable import check_comparable
 from reports.cost_figures import MACHINES
 from reports.fact_tables import costs_in_cells
@@ -264,6 +264,7 @@ def test_other_software_of_another_run_is_told_and_other_scores_of_the_same_cell
     table = pd.read_parquet(scores)
     table["value"] += 0.01
     table.to_parquet(scores)
+    cell_folder(again.path, again.planned[0].key).finish(again.planned[0])
     study = merge([one, again])
     assert (study.repeated, study.unlike) == (1, 1)
     assert "1 of them has other scores in one run than in another" in " ".join(study.warnings)
