@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import platform
 import subprocess
@@ -114,19 +113,24 @@ def cores() -> float:
 def _software() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
-        "packages": {name: package_version(name) for name in PACKAGES},
         "git_commit": git_commit(),
-        "code": code_digest(),
+        **_code(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
 
 
+def _code() -> dict[str, Any]:
+    packages = {name: package_version(name) for name in PACKAGES}
+    return {"packages": packages, "code": code_digest()}
+
+
 def lacks_worker(known: Mapping[str, Any], device: str) -> bool:
     """Whether environment.json, its content being `known`, has yet to be told what a worker on this
-    machine found. False where there is no such file."""
+    machine found, or one with the code and the packages that are here now: they may have been
+    edited or updated while the run goes on. False where there is no such file."""
     if not known:
         return False
-    place = _place(known, _hardware(device))
+    place = _place(known, {**_hardware(device), **_code()})
     return place is None or "worker" not in entries(known)[place]
 
 
@@ -171,9 +175,13 @@ def entries(known: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _place(known: Mapping[str, Any], entry: Mapping[str, Any]) -> int | None:
-    """Which of the entries is of that machine; of several the latest, which comes first."""
-    wanted = machine(entry)
-    return next((n for n, one in enumerate(entries(known)) if machine(one) == wanted), None)
+    """Which of the entries is of that machine, code and packages; of several the latest, which
+    comes first."""
+
+    def about(one: Mapping[str, Any]) -> list[object]:
+        return [machine(one), one.get("code"), one.get("packages")]
+
+    return next((n for n, one in enumerate(entries(known)) if about(one) == about(entry)), None)
 
 
 def machine(environment: Mapping[str, Any]) -> str:
@@ -230,13 +238,12 @@ def software(*environments: Mapping[str, Any]) -> list[str]:
     A cell's key covers its method and metrics; all else that rounds or reckons otherwise is told by
     this alone. environments: contents of environment.json, one for each run.
     """
-    worked = []
-    for every in (entries(one) for one in environments if one):
-        worked += [one for one in every if "worker" in one] or every
+    # Also what only began a run: a training that it left half done was gone on with.
+    every = [entry for one in environments if one for entry in entries(one)]
     # The same code may come from a clone here and from a wheel there.
-    commits = {one.get("code"): one["git_commit"] for one in worked if one.get("git_commit")}
+    commits = {one.get("code"): one["git_commit"] for one in every if one.get("git_commit")}
     known: dict[str, dict[str, str]] = {}
-    for one in worked:
+    for one in every:
         code = one.get("code")
         commit = commits.get(code)
         told = {"code": f"code {code}" + (f" (commit {commit[:12]})" if commit else "")}
@@ -312,9 +319,8 @@ def package_version(name: str) -> str | None:
         return None
 
 
-@functools.cache
 def code_digest() -> str:
-    """16 hex digits of every module that an outcome may depend on, as this process found them."""
+    """16 hex digits of every module that an outcome may depend on, as they lie there now."""
     root = Path(__file__).resolve().parent.parent
     files = sorted(path for name in CODE for path in (root / name).rglob("*.py"))
     return digest([[f.relative_to(root).as_posix(), f.read_text("utf-8")] for f in files], 16)

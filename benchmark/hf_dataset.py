@@ -23,7 +23,6 @@ from benchmark.atomic import (
     files_under,
     json_text,
     new_folder,
-    read_record,
 )
 from benchmark.collect import frames, states, stored_frames
 from benchmark.dataset_card import Contents, card
@@ -31,7 +30,7 @@ from benchmark.disk import MARGIN, free_bytes, size_text
 from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.records import read_versioned, sealed
-from benchmark.store import Run
+from benchmark.store import CellFolder, Run
 from benchmark.subjects import Prompt
 from benchmark.transfer import check_name
 
@@ -187,8 +186,7 @@ def _copy(picture: Picture, fresh: Path) -> str:
     """Copies the picture; its SHA-256. UserError when that is not what cell.json recorded."""
     content = picture.source.read_bytes()
     found = hashlib.sha256(content).hexdigest()
-    folder = picture.source.parent.parent
-    recorded = read_record(folder / "cell.json").get("artifacts") or {}
+    recorded = CellFolder(picture.source.parent.parent).recorded()
     if recorded.get(f"images/{picture.source.name}", found) != found:
         raise UserError(_damaged(picture, "is not as it was made"))
     target = fresh / picture.name

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark import owner
 from benchmark.atomic import checksum, checksums, read_record
 from benchmark.config import RunConfig, parse_config
+from benchmark.environment import recorded_environment
 from benchmark.errors import UserError
 from benchmark.failures import one_line, redacted, writable
 from benchmark.plan import Cell
@@ -195,6 +196,11 @@ class CellFolder:
             found |= {f"{folder}/{name}": value for name, value in sums.items()}
         return found
 
+    def recorded(self) -> dict[str, str]:
+        """`artifacts` as they were when the cell was done; none of one that is not."""
+        found = read_record(self.path / "cell.json").get("artifacts")
+        return dict(found) if isinstance(found, dict) else {}
+
     def _write(
         self,
         identity: dict[str, Any],
@@ -280,7 +286,7 @@ class Run:
         return Run(
             path=folder,
             config=parse_config(text, str(folder / "config.toml")),
-            environment=read_record(folder / "environment.json"),
+            environment=recorded_environment(folder),
             about=about,
             planned=cells,
         )
@@ -304,6 +310,11 @@ class Run:
     def image(self, cell_key: str, prompt_id: str, seed: int) -> Path:
         """Where the picture of this prompt and seed lies."""
         return self.folder(cell_key).image(prompt_id, seed)
+
+    def picture_sums(self, cell_key: str) -> dict[str, str]:
+        """Name -> SHA-256 of the cell's pictures as they were scored; none without a record."""
+        recorded = self.folder(cell_key).recorded().items()
+        return {k.removeprefix("images/"): v for k, v in recorded if k.startswith("images/")}
 
     def photos(self, subject: str) -> dict[str, list[Path]]:
         """Thumbnails of the subject's photos, "seen" (trained on) and "unseen" (held out)."""

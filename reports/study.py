@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.atomic import digest
 from benchmark.collect import States, frames, states, stored_frames
 from benchmark.config import RunConfig
-from benchmark.environment import machines, software
+from benchmark.environment import LOST, machines, software
 from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.store import Run
@@ -109,7 +109,12 @@ class Study:
                     f"Cells of {part.name} may have been made with different software "
                     f"({'; '.join(made_with)}): their scores and costs need not compare."
                 )
-            if part.mixed:
+            if part.run.environment.get(LOST):
+                found.append(
+                    f"What machine and software cells of {part.name} were made with is not known: "
+                    "environment.json was lost or altered. Seconds and memory must not be compared."
+                )
+            elif part.mixed:
                 found.append(
                     f"Cells of {part.name} were done on different machines "
                     f"({'; '.join(part.machines)}): seconds and memory of its "
@@ -217,6 +222,10 @@ class Study:
     def image(self, cell_key: str, prompt_id: str, seed: int) -> Path:
         """Where the picture of this prompt and seed lies."""
         return self._holders[cell_key].image(cell_key, prompt_id, seed)
+
+    def picture_sums(self, cell_key: str) -> dict[str, str]:
+        """Name -> SHA-256 of the cell's pictures as they were scored."""
+        return self._holders[cell_key].picture_sums(cell_key)
 
     def photos(self, subject: str) -> dict[str, list[Path]]:
         """Thumbnails of the subject's photos, "seen" (trained on) and "unseen" (held out)."""

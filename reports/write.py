@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +20,7 @@ from reports.page.build import Findings, html
 from reports.page.drawings import draw
 from reports.page.gallery import gallery
 from reports.page.material import Material
-from reports.page.thumbnails import embedded, thumbnails
+from reports.page.thumbnails import Thumbnail, embedded, thumbnails
 from reports.score_tables import prompt_tables, subject_tables
 from reports.shortfalls import shortfalls, with_shortfalls
 from reports.tables import differences, summary, wide
@@ -69,7 +68,10 @@ def write_report(
         leads=found,
         drawings=drawings,
     )
-    make = embedded if embed else partial(thumbnails, report=folder)
+
+    def make(paths: Iterable[Path], sums: Mapping[Path, str]) -> Mapping[Path, Thumbnail]:
+        return embedded(paths, sums) if embed else thumbnails(paths, folder, sums)
+
     # A page that may be taken elsewhere alone links to nothing beside it.
     beside = None if embed else folder
     shown = gallery(material, table, make, beside, all_of_them=not embed)

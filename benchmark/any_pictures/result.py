@@ -17,7 +17,7 @@ from benchmark.any_pictures.problems import table, warnings
 from benchmark.atomic import read_record, write_text
 from benchmark.collect import collect
 from benchmark.config import Generation, MethodEntry, RunConfig
-from benchmark.environment import PACKAGES, environment, package_version
+from benchmark.environment import PACKAGES, environment, package_version, record_environment
 from benchmark.errors import UserError, plugin_code
 from benchmark.executors.local import choose_devices
 from benchmark.failures import reason
@@ -71,7 +71,8 @@ def score_found(found: Found, request: Request, console: Console) -> Outcome:
     changed = _describe(path, found, config, work)
     if todo:
         console.print(f"{config.title}: {len(todo)} of {len(work)} cells to score", markup=False)
-        write_sealed(path / "environment.json", environment(device, 1, 1))
+        batches = {"scoring": config.scoring.batch_size}
+        record_environment(path, environment(device, 1, 1, batches=batches))
         record_worker(path, device)
     failures = []
     for item in todo:

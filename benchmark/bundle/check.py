@@ -40,7 +40,7 @@ from benchmark.records import seal_holds
 from benchmark.store import Run
 
 ONLY_DIGEST = (
-    *("environment.json", "run.json", "pictures.json", "thumbnails/"),
+    *("environment.json", "run.json", "thumbnails/"),
     "batch sizes and [execution] of config.toml",
     "checksums in checkpoint.json",
     "what predictions.json holds beside its sums",
@@ -154,10 +154,15 @@ def _predictions(run: Run) -> Iterator[str]:
 
 
 def _pictures(files: Mapping[str, bytes], study: Study) -> Iterator[str]:
-    """Every scored picture has a checksum, and every small picture is of one that has."""
+    """Scored pictures have a checksum, their cell's, and small pictures are of one that has."""
     listed = json.loads(files[PICTURES])
     for picture in sorted(set(study.results["image"].dropna()) - set(listed)):
         yield f"{PICTURES}: {picture} was scored and has no checksum"
+    for picture, checksum in listed.items():
+        folder, _, name = picture.partition("/images/")
+        recorded = json.loads(files[f"{folder}/cell.json"]).get("artifacts") or {}
+        if recorded.get(f"images/{name}", checksum) != checksum:
+            yield f"{PICTURES}: {picture} is not the picture that was scored"
     for name in sorted(name for name in files if name.startswith("thumbnails/")):
         _, key, file = name.split("/")
         if f"cells/{key}/images/{file.removesuffix('.jpg')}.png" not in listed:

@@ -56,6 +56,9 @@ def pack(run: Run, out: Path, claims: Sequence[ClaimsFile]) -> Packed:
     if not any(run.folder(cell.key).done() for cell in run.planned):
         raise UserError(f"{run.path}: no cell is done, so there is no evidence to pack")
     _check_names(claims)
+    for name in RECORDS:
+        if not (run.path / name).is_file():
+            raise UserError(f"{run.path / name} is missing; `tbbench check {run.path}` says more")
     study = study_of(run, run.config.name)
     verdicts = [verdict.to_json() for verdict in judge_all(claims, [study])]
     pictures, thumbnails = _pictures(run)
@@ -105,8 +108,15 @@ def _pictures(run: Run) -> tuple[dict[str, str], dict[str, bytes]]:
         folder = run.folder(cell.key)
         if not folder.done():
             continue
+        recorded = folder.recorded()
         for picture in sorted(folder.images.glob("*.png")):
-            sums[picture.relative_to(run.path).as_posix()] = checksum(picture)
+            name = picture.relative_to(run.path).as_posix()
+            sums[name] = checksum(picture)
+            if recorded.get(f"images/{picture.name}", sums[name]) != sums[name]:
+                raise UserError(
+                    f"{picture} is not the picture that was scored; `tbbench check {run.path} "
+                    "--repair` sets it aside, and the run's command makes it anew"
+                )
             name = f"thumbnails/{cell.key}/{picture.stem}.jpg"
             if known_name(name):
                 small[name] = _thumbnail(picture)

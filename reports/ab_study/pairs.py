@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.atomic import checksum
 from benchmark.errors import UserError
 from benchmark.subjects import unknown
 from reports.study import Study
@@ -56,14 +57,17 @@ def choose(study: Study, methods: Sequence[str], wanted: int, seed: int) -> list
     chosen = _labels(cells, named, methods)
     found: dict[Place, dict[str, Path]] = {}
     about: dict[Place, tuple[str, str]] = {}
+    sums: dict[Path, str | None] = {}
     for cell, label in zip(cells, named, strict=True):
         if label not in chosen:
             continue
         noun = str(cell["class_noun"])
+        recorded = study.picture_sums(cell["key"])
         for id, template in cell["prompts"].items():
             for number in cell["seeds"]:
                 file = study.image(cell["key"], id, number)
                 if file.is_file():
+                    sums[file] = recorded.get(file.name)
                     place = Place(str(cell["subject"]), cell["train_seed"], id, number)
                     found.setdefault(place, {})[label] = file
                     about[place] = (noun, template.replace("{subject}", noun))
@@ -73,6 +77,12 @@ def choose(study: Study, methods: Sequence[str], wanted: int, seed: int) -> list
             "--ab-study: no two of these methods have a picture of the same subject, prompt and "
             "seed; finish the run, or name others with --ab-methods"
         )
+    for file in (found[place][label] for place, pair in drawn for label in pair):
+        if sums[file] not in (None, checksum(file)):
+            raise UserError(
+                f"--ab-study: {file} is not the picture that was scored; `tbbench check` says what "
+                "is amiss, and mends it with --repair"
+            )
     return [
         Chosen(place, *about[place], pair, (found[place][pair[0]], found[place][pair[1]]))
         for place, pair in drawn

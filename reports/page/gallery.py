@@ -32,7 +32,8 @@ BUDGET = 900
 PICTURE = ["subject", "train_seed", "prompt_id", "seed"]
 """What names one picture of a method."""
 
-Thumbnails = Callable[[Iterable[Path]], Mapping[Path, Thumbnail]]
+Thumbnails = Callable[[Iterable[Path], Mapping[Path, str]], Mapping[Path, Thumbnail]]
+"""(files, SHA-256 of those whose content is known) -> thumbnails of those that can be shown."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Gallery:
     pictures: int
     left_out: str
     """What of the run is not shown; empty when all is."""
+    lacking: int
+    """Pictures that are missing, damaged or not those that were scored."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,13 @@ def gallery(
     ]
     photos = {subject: material.photos(subject) for subject in subjects}
     kept = [path for kinds in photos.values() for found in kinds.values() for path in found]
-    small = made([*files, *kept])
+    sums = {
+        path.with_name(name): sum
+        for cell in done
+        for path in [material.image(str(cell["key"]), "any", 0)]
+        for name, sum in material.sums(str(cell["key"])).items()
+    }
+    small = made([*files, *kept], sums)
     shown = [small.get(path) for path in files]
     scores, names = _scores(frame, material.results, table)
     frame["pixelated"] = [bool(thumbnail and thumbnail.pixelated) for thumbnail in shown]
@@ -155,7 +164,8 @@ def gallery(
         "files": [thumbnail.source if thumbnail else "" for thumbnail in shown],
         "values": scores,
     }
-    return Gallery(script_safe(content), len(files), left_out)
+    lacking = sum(thumbnail is None for thumbnail in shown)
+    return Gallery(script_safe(content), len(files), left_out, lacking)
 
 
 def script_safe(content: object) -> str:

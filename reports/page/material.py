@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PhotosOf = Callable[[str], Mapping[str, Sequence[Path]]]
 ImageOf = Callable[[str, str, int], Path]
+SumsOf = Callable[[str], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Material:
     """Losses along training, as `reports.frames.losses_along_training` gives them."""
     home: Path | None = None
     """The folder of the one run that all pictures lie in; None for several runs."""
+    sums: SumsOf = lambda key: {}
+    """Key of a cell -> name of a picture -> SHA-256 of its file when it was scored."""
     changes: pd.DataFrame | None = None
     """A table of texts: what changed against another run."""
     change_notes: tuple[str, ...] = ()
@@ -83,6 +86,7 @@ def material_of(run: Run | Study) -> Material:
         cells=cells,
         image=run.image,
         photos=run.photos,
+        sums=run.picture_sums,
         sources=tuple(_source(name, part) for name, part in runs),
         claims=tuple(claim for _, part in runs for claim in _claims(part)),
         losses=losses_along_training(cells, [part for _, part in runs]),

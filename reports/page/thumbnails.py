@@ -11,12 +11,13 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
+from types import MappingProxyType
 
 from PIL import Image
 
@@ -53,9 +54,12 @@ class Made:
     side: int
 
 
-def thumbnails(paths: Iterable[Path], report: Path) -> dict[Path, Thumbnail]:
+def thumbnails(
+    paths: Iterable[Path], report: Path, sums: Mapping[Path, str] = MappingProxyType({})
+) -> dict[Path, Thumbnail]:
     """Path -> thumbnail below `report`; pictures that are missing or damaged are left out.
 
+    sums: SHA-256 of the files whose content is known; with another one a picture is left out.
     Small copies of earlier reports that this one does not show are removed, nothing else.
     """
     folder = report / FOLDER
@@ -71,7 +75,7 @@ def thumbnails(paths: Iterable[Path], report: Path) -> dict[Path, Thumbnail]:
         if made and lengths.get(made.name) == made.length:
             found[path] = made
     missing = [path for path in states if path not in found]
-    found |= _make(missing, folder)
+    found |= _make(missing, folder, sums)
     record = {
         labels[path]: [*states[path], made.name, made.length, made.side]
         for path, made in found.items()
@@ -87,11 +91,13 @@ def thumbnails(paths: Iterable[Path], report: Path) -> dict[Path, Thumbnail]:
     }
 
 
-def embedded(paths: Iterable[Path]) -> dict[Path, Thumbnail]:
-    """Path -> thumbnail as a data URI; pictures that are missing or damaged are left out."""
+def embedded(
+    paths: Iterable[Path], sums: Mapping[Path, str] = MappingProxyType({})
+) -> dict[Path, Thumbnail]:
+    """Path -> thumbnail as a data URI; what `thumbnails` leaves out is left out here, too."""
     found = {}
     for path in dict.fromkeys(paths):
-        small = shrink(path)
+        small = shrink(path, sums.get(path))
         if small is not None:
             content, kind, side = small
             mime = "image/jpeg" if kind == "jpg" else "image/png"
@@ -99,13 +105,16 @@ def embedded(paths: Iterable[Path]) -> dict[Path, Thumbnail]:
     return found
 
 
-def shrink(path: Path) -> tuple[bytes, str, int] | None:
+def shrink(path: Path, checksum: str | None = None) -> tuple[bytes, str, int] | None:
     """(content, `png` or `jpg`, longest side of the original in pixels) of a small copy.
 
-    A PNG of at most `SIDE` pixels is its own copy. None when the file holds no whole picture.
+    A PNG of at most `SIDE` pixels is its own copy. None when the file holds no whole picture, or
+    another one than that of the SHA-256.
     """
     try:
         content = path.read_bytes()
+        if checksum is not None and hashlib.sha256(content).hexdigest() != checksum:
+            return None
         with Image.open(BytesIO(content)) as image:
             side = max(image.size)
             # Pixels are decoded in either case: half a file is no picture.
@@ -126,9 +135,9 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def write_thumbnail(path: Path, folder: Path) -> Made | None:
+def write_thumbnail(path: Path, folder: Path, checksum: str | None = None) -> Made | None:
     """The small copy of one picture, in `folder` under a name made from its content."""
-    small = shrink(path)
+    small = shrink(path, checksum)
     if small is None:
         return None
     content, kind, side = small
@@ -142,12 +151,16 @@ def write_thumbnail(path: Path, folder: Path) -> Made | None:
     return Made(name, len(content), side)
 
 
-def _make(paths: Sequence[Path], folder: Path) -> dict[Path, Made]:
+def _make(paths: Sequence[Path], folder: Path, sums: Mapping[Path, str]) -> dict[Path, Made]:
+    expected = [sums.get(path) for path in paths]
     if len(paths) <= ALONE:
-        made = [write_thumbnail(path, folder) for path in paths]
+        made = [
+            write_thumbnail(path, folder, sum) for path, sum in zip(paths, expected, strict=True)
+        ]
     else:
         with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-            made = list(pool.map(write_thumbnail, paths, [folder] * len(paths), chunksize=64))
+            folders = [folder] * len(paths)
+            made = list(pool.map(write_thumbnail, paths, folders, expected, chunksize=64))
     return {path: one for path, one in zip(paths, made, strict=True) if one is not None}
 
 

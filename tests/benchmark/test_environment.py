@@ -118,6 +118,25 @@ def test_a_worker_on_another_machine_puts_that_machine_on_record(tmp_path: Path)
     assert machines({**known, "worker": {}}) == [told, there]
 
 
+def test_code_that_was_edited_while_the_run_goes_on_is_put_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker imports much of it only when it comes to need it."""
+    record_environment(tmp_path, environment("cpu", 1, 1))
+    file = tmp_path / "environment.json"
+    before = read_record(file)["code"]
+    monkeypatch.setattr("benchmark.environment.code_digest", lambda: "0" * 16)
+    # Nobody knows what the first cell had loaded by then: both are told.
+    record_worker(tmp_path, "cpu")
+    told = software(read_record(file))
+    assert [one.split(" (")[0] for one in told] == [f"code {before}", f"code {'0' * 16}"]
+    assert len(machines(read_record(file))) == 1
+    monkeypatch.setattr("benchmark.environment.package_version", lambda name: "9")
+    record_worker(tmp_path, "cpu")
+    record_worker(tmp_path, "cpu")
+    assert len(software(read_record(file))) == 3
+
+
 def test_an_altered_record_is_not_sealed_as_right(tmp_path: Path) -> None:
     """Neither by the next run nor by a worker: it stays known that something is not known."""
     file = tmp_path / "environment.json"

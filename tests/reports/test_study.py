@@ -8,6 +8,7 @@ import pytest
 
 from benchmark.collect import collect
 from benchmark.errors import UserError
+from benchmark.records import write_sealed
 from benchmark.store import Run, cell_folder
 from reports.comparable import check_comparable
 from reports.cost_figures import MACHINES
@@ -249,6 +250,23 @@ def test_costs_of_one_run_on_unlike_machines_are_marked_and_not_drawn_either(tmp
     file.write_text(json.dumps(codes[0] | {"other_environments": codes[1:]}))
     (said,) = merge([Run.open(run.path)]).warnings
     assert "may have been made with different software (code 1234; code 5678)" in said
+
+
+@pytest.mark.parametrize("harm", ["lost", "altered"])
+def test_costs_of_machines_that_are_not_known_any_more_do_not_compare(tmp_path, harm):
+    """As after an rsync that left environment.json behind."""
+    run = make_run(tmp_path / "a", [cell("textboost", "dog_a"), cell("dreambooth", "dog_a")])
+    file = run.path / "environment.json"
+    write_sealed(file, run.environment)
+    assert merge([Run.open(run.path)]).warnings == []
+    if harm == "lost":
+        file.unlink()
+    else:
+        file.write_text(file.read_text().replace("3.11.9", "3.12.0"))
+    study = merge([Run.open(run.path)])
+    (said,) = study.warnings
+    assert "What machine and software cells of a were made with is not known" in said
+    assert MACHINES in costs_in_cells(study.costs()).notes
 
 
 def test_other_software_of_another_run_is_told_and_other_scores_of_the_same_cell(tmp_path):

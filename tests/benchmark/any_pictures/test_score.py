@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from benchmark.any_pictures import cells
-from benchmark.atomic import read_json
+from benchmark.atomic import read_json, read_record
+from benchmark.environment import software
+from benchmark.records import write_sealed
 from tests.benchmark.any_pictures.conftest import TOY, Score, textboost_folder
 
 
@@ -59,6 +61,17 @@ def test_changed_pictures_are_scored_again_and_the_others_not(
     assert len(both) == 4 * 3
     assert set(zip(changed["prompt_id"], changed["seed"], strict=True)) == {("red", 0)}
     assert len(changed) == 3  # seen, unseen, alignment
+
+
+def test_what_was_scored_by_other_code_stays_on_record(folder: Path, score: Score) -> None:
+    """As after an update, before the rest is scored."""
+    first = score(folder, *TOY)
+    file = first.run / "environment.json"
+    known = read_record(file)
+    write_sealed(file, {**known, "code": "0" * 16})
+    Image.new("RGB", (64, 64), "white").save(folder / "seed0" / "spotted_dog" / "a_red_dog.png")
+    score(folder, *TOY)
+    assert len(software(read_record(file))) == 2
 
 
 def test_a_cell_that_fails_is_told_and_tried_again(

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from benchmark.bundle import pack as pack_module
-from benchmark.bundle.archive import read_zip, zip_bytes
+from benchmark.bundle.archive import RECORDS, read_zip, zip_bytes
 from benchmark.bundle.check import check_bundle, checksum_differences
 from benchmark.bundle.choice_check import choice_differences
 from benchmark.bundle.pack import pack
@@ -130,15 +130,23 @@ def test_the_same_run_gives_the_same_bytes(run, whole, tmp_path):
     assert again.digest == hashlib.sha256(whole.read_bytes()).hexdigest()
 
 
-def test_a_changed_picture_changes_the_bundle(run, whole, tmp_path):
+def test_a_picture_that_is_not_the_scored_one_is_not_packed(run, tmp_path):
+    """As opened and saved in an editor."""
     copy = Path(shutil.copytree(run.path, tmp_path / "made-up"))
     picture = sorted(copy.glob("cells/*/images/*.png"))[0]
     picture.write_bytes(sorted(copy.glob("cells/*/images/*.png"))[1].read_bytes())
-    pack(Run.open(copy), tmp_path / "other.zip", [parse_claims(CLAIMS, "mine.toml")])
-    one, other = (read_zip(path) for path in (whole, tmp_path / "other.zip"))
-    changed = {name for name in one if one[name] != other[name]}
-    small = f"thumbnails/{picture.parent.parent.name}/{picture.stem}.jpg"
-    assert changed == {small, "pictures.json", "bundle.json"}
+    with pytest.raises(UserError, match=rf"{picture.name} is not the picture that was scored; `tb"):
+        pack(Run.open(copy), tmp_path / "other.zip", [parse_claims(CLAIMS, "mine.toml")])
+    assert not (tmp_path / "other.zip").exists()
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_run_that_lost_a_record_is_not_packed(run, tmp_path, name):
+    copy = Path(shutil.copytree(run.path, tmp_path / "made-up"))
+    opened = Run.open(copy)
+    (copy / name).unlink()
+    with pytest.raises(UserError, match=rf"{name} is missing; `tbbench check .*` says more$"):
+        pack(opened, tmp_path / "other.zip", [parse_claims(CLAIMS, "mine.toml")])
 
 
 def write(path: Path, files: dict[str, bytes]) -> Path:
@@ -213,6 +221,11 @@ TAMPERED = [
     ("scores.parquet", one_parquet_value, r"results\.parquet: row \d+ .* value is .* raw rows"),
     ("cost.json", put([0, "value"], 1.25), r"costs\.parquet: row \d+ .*load.* raw rows give 1\.25"),
     ("checkpoint.json", put(["costs", 0, "value"], 9.5), r"checkpoint\.json: costs.*9\.5"),
+    (
+        "pictures.json",
+        lambda content: content.replace(b'.png": "', b'.png": "0', 1),
+        r"pictures\.json: .*\.png is not the picture that was scored",
+    ),
     ("cell.json", put(["attempts"], 7), r"cells\.parquet: row \d+ .* raw rows give 7"),
     ("cell.json", put(["cell", "steps"], 26), r"cell\.json: .*steps is 26"),
     ("cell.json", put(["cell", "settings", "steps"], 1), r"cell\.json: .*settings\.steps is 1"),
@@ -313,7 +326,6 @@ def differences(path: Path, digest: str | None = None) -> list[str]:
     [
         ("environment.json", put(["memory_bytes"], 1)),
         ("run.json", put(["versions", "results"], 2)),
-        ("pictures.json", lambda content: content.replace(b'.png": "', b'.png": "0', 1)),
     ],
 )
 def test_what_only_the_digest_can_tell(whole, tmp_path, name, change):

@@ -78,6 +78,16 @@ def test_what_cannot_be_compared_is_refused(study, methods, said):
     assert said in str(refused.value)
 
 
+def test_a_picture_that_is_not_the_scored_one_is_asked_about_by_nobody(tmp_path):
+    run = make_run(tmp_path / "a", [cell("textboost", "dog_a"), cell("dreambooth", "dog_a")])
+    study = merge([run])
+    assert choose(study, (), 60, 0)
+    edited, other = sorted(run.path.glob("cells/*/images/*.png"))[:2]
+    edited.write_bytes(other.read_bytes())
+    with pytest.raises(UserError, match=rf"{edited.name} is not the picture that was scored"):
+        choose(study, (), 60, 0)
+
+
 def test_methods_without_a_picture_in_common_are_refused(tmp_path):
     cells = [cell("textboost", "dog_a"), cell("dreambooth", "cat_c")]
     with pytest.raises(UserError, match="no two of these methods have a picture of the same"):

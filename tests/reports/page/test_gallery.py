@@ -1,13 +1,15 @@
 """Which pictures a page shows, and how they get into it."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
 
+from benchmark.store import Run
 from reports.page import gallery
 from reports.page.material import material_of
-from reports.page.thumbnails import embedded
+from reports.page.thumbnails import embedded, thumbnails
 from reports.tables import summary
 
 
@@ -56,7 +58,9 @@ def test_the_page_knows_the_pictures_own_files_only_inside_its_runs_folder(run, 
     material, table = material_of(run), summary(run.results())
 
     def folders(page, **changes):
-        shown = gallery.gallery(replace(material, **changes), table, lambda paths: {}, page, True)
+        shown = gallery.gallery(
+            replace(material, **changes), table, lambda paths, sums: {}, page, True
+        )
         return json.loads(shown.content)["folders"]
 
     page = run.path / "reports" / "first one"
@@ -68,6 +72,18 @@ def test_the_page_knows_the_pictures_own_files_only_inside_its_runs_folder(run, 
         assert (page / folder / "on-the-beach-1.png").resolve() == run.image(key, "on-the-beach", 1)
     assert folders(tmp_path) == folders(None) == folders(page, home=None) == []
     assert folders(run.path.parent) == []
+
+
+def test_a_picture_that_is_not_the_scored_one_is_not_shown_beside_its_scores(run, tmp_path):
+    copy = Run.open(shutil.copytree(run.path, tmp_path / "copy"))
+    material, table = material_of(copy), summary(copy.results())
+    assert gallery.gallery(material, table, embedded, None, True).lacking == 0
+    edited, other = sorted(copy.path.glob("cells/*/images/*.png"))[:2]
+    edited.write_bytes(other.read_bytes())
+    for make in (embedded, lambda paths, sums: thumbnails(paths, tmp_path / "report", sums)):
+        shown = gallery.gallery(material, table, make, None, True)
+        assert shown.lacking == 1
+        assert json.loads(shown.content)["files"].count("") == 1
 
 
 def test_without_a_done_cell_there_is_no_gallery(run):

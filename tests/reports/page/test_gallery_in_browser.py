@@ -28,7 +28,7 @@ def test_filters_leave_the_pictures_that_match(index, visit):
             for method in ("dreambooth", "textboost", "textual-inversion")
         ]
         assert cards(page, 6) == expected
-        page.get_by_label("Prompt", exact=True).select_option(label="a {subject} on the beach")
+        page.get_by_label("Prompt", exact=True).select_option(label="a [subject] on the beach")
         assert cards(page, 3) == expected[3:]
         photos = page.get_by_role("complementary", name="photos of cat_c").locator("img")
         assert photos.evaluate_all("all => all.map(image => image.alt)") == [
@@ -93,7 +93,7 @@ def test_a_reader_gets_from_the_viewer_to_the_pictures_own_files(run, index, vis
     keys = {cell.method: cell.key for cell in run.planned if cell.subject == "cat_c"}
     with visit(index) as page:
         page.get_by_label("Subject", exact=True).select_option(label="cat_c")
-        page.get_by_label("Prompt", exact=True).select_option(label="a {subject} on the beach")
+        page.get_by_label("Prompt", exact=True).select_option(label="a [subject] on the beach")
         cards(page, 12)
         page.get_by_alt_text("textboost: a dog on the beach, seed 1").click()
         viewer = page.get_by_role("dialog")

@@ -27,7 +27,9 @@ def decoded(monkeypatch):
     """The pictures that are decoded from now on."""
     seen = []
     shrink = made_small.shrink
-    monkeypatch.setattr(made_small, "shrink", lambda path: seen.append(path) or shrink(path))
+    monkeypatch.setattr(
+        made_small, "shrink", lambda path, *sum: seen.append(path) or shrink(path, *sum)
+    )
     return seen
 
 
