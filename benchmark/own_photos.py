@@ -10,7 +10,6 @@ that name; the photos stay where they are, and none is used that is not as it wa
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -18,8 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageOps
+from PIL import Image
 
+from benchmark.any_pictures.picture_files import UnreadableError, decode
 from benchmark.atomic import digest
 from benchmark.dreambench import DreamBench
 from benchmark.errors import DamagedPhotoError, UserError, shown
@@ -280,8 +280,12 @@ def _open(folder: Path, name: str, sha256: str) -> Image.Image:
     if hashlib.sha256(content).hexdigest() != sha256:
         raise DamagedPhotoError(f"{path} has changed since the run was planned; start it again")
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        line = "not a picture that can be read" if "BytesIO" in str(error) else str(error)
-        raise DamagedPhotoError(f"{path} is damaged or no picture: {line}; remove it") from error
+        opened = decode(content)
+    except UnreadableError as error:
+        raise DamagedPhotoError(f"{path}: {error}; mend or remove it") from error
+    if opened.transparent:
+        raise DamagedPhotoError(
+            f"{path}: some pixels are transparent, and what lies behind them is not said; save it "
+            "on a background"
+        )
+    return opened.image

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.atomic import digest, read_json, write_json
+from benchmark.atomic import digest, read_json
 from benchmark.backbones.architectures import ARCHITECTURES, Architecture, build_network
 from benchmark.backbones.clip_vocabulary import tokenizer_files
+from benchmark.cache_folder import remember
 from benchmark.paths import cache_root
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def trainable_parameters(method: str, preset: str, architecture: str) -> int | N
     known = read_json(path)
     if known is None:
         known = {"parameters": _count(method, preset, ARCHITECTURES[architecture])}
-        write_json(path, known)
+        remember(path, known)
     count: int | None = known["parameters"]
     return count
 

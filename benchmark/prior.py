@@ -15,14 +15,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
 from PIL import Image
 
 from benchmark.atomic import checksum, digest, write_bytes
 from benchmark.backbones import Backbone
+from benchmark.cache_folder import cache_folder
 from benchmark.environment import this_machine
 from benchmark.generate import Sampling, noise_seed, sample
-from benchmark.paths import cache_root
 from benchmark.pauses import pauses
 from benchmark.records import read_intact, write_sealed
 
@@ -54,9 +53,7 @@ class PriorImages:
     def __call__(self, prompt: str, count: int) -> list[Image.Image]:
         """`count` pictures of `prompt`, RGB; those that are not in the cache are made now."""
         begin = time.perf_counter()
-        folder = cache_root() / "prior" / digest(self._identity(prompt), 24)
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
+        with cache_folder("prior", digest(self._identity(prompt), 24)) as folder:
             kept = self._complete(folder, prompt, count)
             images = [Image.open(folder / f"{i:05d}.png").convert("RGB") for i in range(count)]
         already = self._given.get(prompt, 0)

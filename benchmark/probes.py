@@ -18,12 +18,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from benchmark.atomic import digest, write_bytes
+from benchmark.cache_folder import cache_folder
 from benchmark.generate import Sampling, batches, noise_seed, sample
 from benchmark.metrics.probed import Probed, Two
-from benchmark.paths import cache_root, data_root
+from benchmark.paths import data_root
 from benchmark.pictures import read_picture, write_picture
 
 if TYPE_CHECKING:
@@ -95,9 +94,7 @@ class Prober:
         found: Side = {}
         for kind, counts in self.probes.items():
             identity = digest([*self.identity, dict(counts)], 24)
-            folder = cache_root() / "probes" / identity
-            folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(folder / ".lock"):
+            with cache_folder("probes", identity) as folder:
                 paths = self._pictures(pipe, counts, folder, identity)
                 texts = _kept_texts(folder, pipe, list(counts)) if kind == "drift" else []
             found[kind] = paths, texts

@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TypeGuard
 
 from methods.interface import ImageRequest, Method, Task, TrainResult
-from methods.versions import version_of
+from methods.versions import plugin_version, version_of
 
 __all__ = [
     "ImageRequest",
@@ -67,16 +67,15 @@ def code_version(name: str) -> str:
     """12 hex digits that change when the method's code changes, comments and docstrings aside.
 
     Covers the method's module and the modules of `methods` and `textboost` that it imports,
-    directly or through one another. Our modules are read for that, not imported.
-    Raises ValueError for an unknown method.
+    directly or through one another; of a plug-in see `plugin_version`. Our modules are read for
+    that, not imported. Raises ValueError for an unknown method.
     """
     if name in _own_files():
-        start = _module_name(name)
-    elif name in _plugins():
-        start = _plugins()[name].module
-    else:
+        return version_of(_module_name(name), OWN_PACKAGES)
+    plugins = _plugins()
+    if name not in plugins:
         raise _unknown(name)
-    return version_of(start, (*OWN_PACKAGES, start.partition(".")[0]))
+    return plugin_version(plugins[name], OWN_PACKAGES)
 
 
 def _own_files() -> set[str]:

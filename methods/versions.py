@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import pkgutil
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 OURS = ("methods", "textboost", "benchmark")
@@ -18,6 +20,57 @@ def version_of(module: str, packages: Sequence[str]) -> str:
     Covers the module and those below `packages` that it imports, directly or through one another.
     Our own modules are read for that, not imported.
     """
+    found = _reached(module, packages)
+    text = "\n".join(f"{name} {found[name]}" for name in sorted(found))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def plugin_version(entry: EntryPoint, ours: Sequence[str]) -> str:
+    """`version_of` for what an installed package offers.
+
+    Covers the entry's module and those of its distribution that it imports, in one package or in
+    several, what of our packages `ours` it imports, the files that lie in its packages beside the
+    code, such as lists of words, and the distribution's version.
+    """
+    theirs = [entry.module.partition(".")[0], *_top_level(entry)]
+    found = _reached(entry.module, [*ours, *theirs])
+    text = [f"{name} {found[name]}" for name in sorted(found)]
+    for package in sorted({name.partition(".")[0] for name in found} - {*OURS}):
+        source = _source(package)
+        if source is not None and source.name == "__init__.py":
+            text += [f"{package} {file}" for file in _data(source.parent)]
+    text.append(entry.dist.version if entry.dist is not None else "")
+    return hashlib.sha256("\n".join(text).encode()).hexdigest()[:12]
+
+
+def _top_level(entry: EntryPoint) -> list[str]:
+    """Modules and packages that the distribution brings, as far as it tells."""
+    source = _source(entry.module.partition(".")[0])
+    found: set[str] = set()
+    if entry.dist is not None:
+        found.update((entry.dist.read_text("top_level.txt") or "").split())
+        first = (path.parts[0] for path in entry.dist.files or () if path.suffix == ".py")
+        found.update(name.removesuffix(".py") for name in first)
+    if source is not None:
+        # Of one that runs from its sources its metadata does not tell.
+        top = source.parent.parent if source.name == "__init__.py" else source.parent
+        if top.name not in ("site-packages", "dist-packages"):
+            found.update(module.name for module in pkgutil.iter_modules([str(top)]))
+    return sorted(found - {*OURS})
+
+
+def _data(folder: Path) -> Iterator[str]:
+    """Name and SHA-256 of every file that is no code of Python's, in order."""
+    for path in sorted(folder.rglob("*")):
+        compiled = path.suffix in (".py", ".pyc", ".pyi") or "__pycache__" in path.parts
+        if path.is_file() and not compiled:
+            with path.open("rb") as file:
+                checksum = hashlib.file_digest(file, "sha256").hexdigest()
+            yield f"{path.relative_to(folder).as_posix()} {checksum}"
+
+
+def _reached(module: str, packages: Sequence[str]) -> dict[str, str]:
+    """Name -> canonical text of the module and what it imports below the packages."""
     found: dict[str, str] = {}
     waiting = [module]
     while waiting:
@@ -28,8 +81,7 @@ def version_of(module: str, packages: Sequence[str]) -> str:
         found[name], imports = _read(path.read_text(encoding="utf-8"))
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         waiting.extend(_wanted(imports, package, packages))
-    text = "\n".join(f"{name} {found[name]}" for name in sorted(found))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return found
 
 
 def _source(module: str) -> Path | None:

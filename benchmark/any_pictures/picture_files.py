@@ -39,6 +39,12 @@ def open_picture(path: Path) -> Opened:
         content = path.read_bytes()
     except OSError as error:
         raise UnreadableError(error.strerror or str(error)) from error
+    return decode(content)
+
+
+def decode(content: bytes) -> Opened:
+    """The picture in a file's bytes. UnreadableError for no whole picture, for several in one and
+    for other pixels than of 8 bits, which RGB would clip."""
     try:
         with Image.open(io.BytesIO(content)) as opened:
             opened.load()
@@ -47,7 +53,7 @@ def open_picture(path: Path) -> Opened:
             transparent = _is_transparent(opened)
             image = ImageOps.exif_transpose(opened).convert("RGB")
     except Exception as error:  # a damaged file makes Pillow's decoders raise all kinds of things
-        line = " ".join(str(error).split()).replace(repr(path), "it")
+        line = " ".join(str(error).split())
         if "cannot identify image" in line:
             line = "no picture, or damaged from the start"
         raise UnreadableError(line or type(error).__name__) from error

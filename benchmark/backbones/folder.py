@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from benchmark.atomic import checksum, digest, files_under, read_json, write_json
+from benchmark.atomic import checksum, digest, files_under, read_json
+from benchmark.cache_folder import remember
 from benchmark.errors import UserError
 from benchmark.paths import cache_root
 
@@ -110,6 +110,5 @@ def _checksums(folder: Path, files: list[str]) -> dict[str, str]:
             entry = learned[str(path)] = stamp | {"sha256": checksum(path)}
         found[file] = entry["sha256"]
     if learned:
-        with suppress(OSError):
-            write_json(memory, (read_json(memory) or {}) | learned)
+        remember(memory, (read_json(memory) or {}) | learned)
     return found

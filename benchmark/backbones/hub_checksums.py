@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.atomic import read_json, write_json
+from benchmark.atomic import read_json
+from benchmark.cache_folder import remember
 from benchmark.errors import UserError
 from benchmark.paths import cache_root
 
@@ -39,7 +40,7 @@ def check_hub_files(what: str, folder: Path, files: Sequence[str]) -> None:
                 f"{what}: {file} is not what the hub says it is; delete {blob} and run again"
             )
     if checked and checked != known:
-        write_json(record, checked)
+        remember(record, checked)
 
 
 def _checksum(path: Path, length: int) -> str:

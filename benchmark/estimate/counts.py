@@ -17,7 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmark.atomic import digest, files_under, read_json, write_json
+from benchmark.atomic import digest, files_under, read_json
+from benchmark.cache_folder import remember
 from benchmark.errors import UserError
 from benchmark.estimate.question import RefusedError, with_batch
 from benchmark.paths import cache_root
@@ -79,7 +80,7 @@ def exact_counts(
     known = read_json(path)
     if known is None:
         known = dataclasses.asdict(_count(method, backbone, values, precision))
-        write_json(path, known)
+        remember(path, known)
     return Counts(**known)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from benchmark.atomic import digest, read_json, write_json
+from benchmark.atomic import digest, read_json
+from benchmark.cache_folder import remember
 from benchmark.errors import UserError
 from benchmark.estimate.counts import exact_counts, full_settings
 from benchmark.estimate.question import Prediction, Question, RefusedError, with_batch
@@ -36,7 +37,7 @@ def predict(question: Question) -> Prediction:
     if known is None:
         with _followed(question.method):
             known = dataclasses.asdict(_predict(question, settings))
-        write_json(path, known)
+        remember(path, known)
     return Prediction(**known)
 
 

@@ -25,12 +25,12 @@ import pkgutil
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, suppress
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Protocol, cast
 
 from benchmark.errors import UserError
 from benchmark.subjects import unknown
-from methods.versions import version_of
+from methods.versions import plugin_version, version_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,9 +117,10 @@ def needs(names: Iterable[str]) -> set[str]:
 
 def metric_version(name: str) -> str:
     """12 hex digits that change when the code of the metric, or what it shares, changes."""
-    module = _modules()[name]
-    package = module.partition(".")[0]
-    return version_of(module, (__name__, "" if package == "benchmark" else package))
+    own = _own_modules()
+    if name in own:
+        return version_of(own[name], (__name__,))
+    return plugin_version(_plugins()[name], (__name__,))
 
 
 def directions() -> dict[str, str]:
@@ -248,5 +249,8 @@ def _own_modules() -> dict[str, str]:
 def _modules() -> dict[str, str]:
     """Metric name -> module that holds it. A file's name is the metric's, with - for _."""
     own = _own_modules()
-    outside = {point.name: point.module for point in entry_points(group=ENTRY_POINTS)}
-    return outside | own
+    return {name: entry.module for name, entry in _plugins().items()} | own
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}

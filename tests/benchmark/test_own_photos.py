@@ -77,7 +77,7 @@ def test_pictures_are_upright_and_rgb(folder: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
     picture(folder / "d.jpg", 4, exif=exif)
-    Image.new("LA", (20, 10), (7, 9)).save(folder / "e.png")
+    Image.new("LA", (20, 10), (7, 255)).save(folder / "e.png")
     photos = {p.name: p.load() for p in register(described(folder)).subject("my_dog").photos}
     assert photos["d.jpg"].size == (30, 40)
     assert photos["e.png"].mode == "RGB"
@@ -122,6 +122,19 @@ def long_name(folder: Path) -> None:
     picture(folder / f"{'a' * 240}.jpg", 5)
 
 
+def sixteen_bits(folder: Path) -> None:
+    Image.fromarray(np.full((32, 32), 40_000, np.uint16)).save(folder / "d.png")
+
+
+def pages(folder: Path) -> None:
+    one, two = (Image.new("RGB", (32, 32), colour) for colour in ("red", "blue"))
+    one.save(folder / "d.tif", save_all=True, append_images=[two])
+
+
+def cut_out(folder: Path) -> None:
+    Image.new("RGBA", (32, 32), (200, 0, 0, 0)).save(folder / "d.png")
+
+
 def emptied(folder: Path) -> None:
     for path in folder.iterdir():
         path.unlink()
@@ -130,7 +143,10 @@ def emptied(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (unreadable, r"d\.jpg is damaged or no picture"),
+        (unreadable, r"d\.jpg: no picture, or damaged from the start; mend or remove it"),
+        (sixteen_bits, r"d\.png: pixels of kind I;16; save it with 8 bits per channel; mend"),
+        (pages, r"d\.tif: 2 frames in one file; save the one that counts"),
+        (cut_out, r"d\.png: some pixels are transparent.*; save it on a background"),
         (heic, r"d\.HEIC: HEIC is not read; save it as JPEG or PNG"),
         (text, r"notes\.txt is no photo"),
         (folders, r"more is a folder"),

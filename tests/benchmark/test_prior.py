@@ -100,7 +100,7 @@ def test_times_of_another_machine_are_known_as_that(
     again("a dog", BATCH)
     assert (first.made_elsewhere, again.made_elsewhere) == (False, False)
     with monkeypatch.context() as changed:
-        changed.setattr(environment.os, "cpu_count", lambda: 99)
+        changed.setattr(environment, "cores", lambda: 99)
         elsewhere = prior(tiny_backbone)
         elsewhere("a dog", BATCH)
         assert elsewhere.made_elsewhere

@@ -8,6 +8,7 @@ import pytest
 
 import methods
 from methods import code_version, get_method, method_names, versions
+from tests.installed import install
 
 PLUGIN = '''
 """A control that paints everything black."""
@@ -88,6 +89,40 @@ def test_a_plug_in_is_listed_loaded_and_versioned(plugin):
     before = code_version("black")
     plugin.write_text(PLUGIN.replace('"RGB"', '"L"'))
     assert code_version("black") != before
+
+
+@pytest.mark.parametrize("place", ["sources", "site-packages"])
+def test_all_that_a_plug_in_brings_is_part_of_its_version(tmp_path, monkeypatch, place):
+    """Another module of its distribution, words in a file, its version; not who else is there."""
+    folder = tmp_path / place
+    modules = {
+        "two_words": "from two_shared.words import WORDS\n",
+        "two_plugin": "import two_words\n" + PLUGIN,
+        "two_unused": "A = 1\n",
+    }
+    install(folder, "two", modules, "[tbbench.methods]\nblack = two_plugin:Black\n", monkeypatch)
+    monkeypatch.setitem(sys.modules, "two_shared", None)  # forgotten with the test
+    monkeypatch.delitem(sys.modules, "two_shared")
+    (folder / "two_shared").mkdir()
+    (folder / "two_shared" / "__init__.py").write_text("")
+    (folder / "two_shared" / "words.py").write_text("WORDS = 1\n")
+    (folder / "two_shared" / "words.txt").write_text("red")
+    about = folder / "two-1.0.dist-info"
+    if place == "site-packages":  # where metadata alone tells whose a module is
+        (about / "top_level.txt").write_text("two_plugin\ntwo_words\ntwo_shared\ntwo_unused\n")
+    seen = [code_version("black")]
+    assert code_version("black") == seen[0]
+    (folder / "two_unused.py").write_text("A = 2\n")
+    (folder / "somebody_else.py").write_text("A = 2\n")
+    assert code_version("black") == seen[0]
+    for file, old, new in (
+        ("two_shared/words.py", "1", "2"),
+        ("two_shared/words.txt", "red", "blue"),
+        ("two-1.0.dist-info/METADATA", "Version: 1.0", "Version: 1.1"),
+    ):
+        edit(folder / file, old, new)
+        seen.append(code_version("black"))
+    assert len(set(seen)) == 4
 
 
 def test_a_plug_in_that_is_no_method_is_refused(plugin):
