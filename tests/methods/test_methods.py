@@ -101,8 +101,9 @@ def test_all_that_a_plug_in_brings_is_part_of_its_version(tmp_path, monkeypatch,
         "two_unused": "A = 1\n",
     }
     install(folder, "two", modules, "[tbbench.methods]\nblack = two_plugin:Black\n", monkeypatch)
-    monkeypatch.setitem(sys.modules, "two_shared", None)  # forgotten with the test
-    monkeypatch.delitem(sys.modules, "two_shared")
+    for name in ("two_shared", "two_shared.words"):
+        monkeypatch.setitem(sys.modules, name, None)  # forgotten with the test
+        monkeypatch.delitem(sys.modules, name)
     (folder / "two_shared").mkdir()
     (folder / "two_shared" / "__init__.py").write_text("")
     (folder / "two_shared" / "words.py").write_text("WORDS = 1\n")
