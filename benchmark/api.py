@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -216,7 +217,8 @@ def compare(
     Columns of both: metric, encoder, reference, difference (in the metric's unit), low and high
     (its 95% bootstrap interval over subjects), p (sign-flip permutation), p_holm (corrected over
     the scores that were compared), verdict, subjects, note. What needs more subjects is missing,
-    and `note` says so. Raises UserError for runs that cannot be compared and for unknown names.
+    and `note` says so. Warns of runs of unlike software or machines, as a report
+    does. Raises UserError for runs that cannot be compared and for unknown names.
     """
     from reports.study import open_study
 
@@ -224,11 +226,16 @@ def compare(
     if not given:
         raise UserError("compare: no run given; give a run directory, or several")
     study = open_study([_folder(one) for one in given])
+    for warning in study.warnings:
+        warnings.warn(warning, stacklevel=2)
     if before is None:
         return _from_baseline(study.results(), baseline, metric)
     from reports.compare_runs import compare_with
 
-    table = compare_with(study, _folder(before)).scores.rename(columns={"change": "difference"})
+    changes = compare_with(study, _folder(before))
+    for note in changes.notes:
+        warnings.warn(note, stacklevel=2)
+    table = changes.scores.rename(columns={"change": "difference"})
     if metric is not None:
         _check_metric(metric, table)
         table = table[table["metric"] == metric].reset_index(drop=True)

@@ -16,7 +16,7 @@ from benchmark.claims.measures import Measure
 from benchmark.claims.metric_names import MetricName
 from benchmark.claims.study import Study
 from benchmark.claims.verdict import Finding, Kind
-from benchmark.environment import machines
+from benchmark.environment import LOST, machines, software
 from benchmark.errors import UserError
 from benchmark.protocols import as_published, get_protocol, protocol_names
 from benchmark.stats import compare, summarise
@@ -247,12 +247,13 @@ def _kind(subject: Measure | MetricName) -> Kind:
 
 
 def _label(study: Study, part: bool) -> str | None:
-    """What sets the figure apart from the claim's, joined: `toy, random weights, part`."""
+    """What sets the figure apart from the claim's, joined by commas; None where nothing does."""
     backbone = study.shared("backbone")
     words = {
         "toy": backbone == "toy" or study.shared("dataset") == "toyworld",
         "random weights": backbone.startswith("blank-"),
         "part": part,
+        "mixed software": _software(study) != "",
     }
     return ", ".join(word for word, holds in words.items() if holds) or None
 
@@ -266,5 +267,14 @@ def _evidence(study: Study, what: str, rows: int, taken: str) -> str:
         f"protocol {study.shared('protocol')}",
         study.training,
         study.machine,
+        _software(study),
     ]
-    return "; ".join(parts)
+    return "; ".join(part for part in parts if part)
+
+
+def _software(study: Study) -> str:
+    """Which unlike software the run's cells may have been made with; empty for one alone."""
+    if study.environment.get(LOST):
+        return "made with software that is not known, for environment.json was lost or altered"
+    found = software(study.environment)
+    return f"made with different software ({' | '.join(found)})" if len(found) > 1 else ""

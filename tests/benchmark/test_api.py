@@ -76,6 +76,12 @@ def test_runs_are_compared_picture_by_picture(made_up: RunResult, tmp_path: Path
     assert set(found["metric"]) == {"fidelity"}
     assert (found["difference"] == 0).all()
     assert set(found["verdict"]) == {"unchanged"}
+    file = again / "environment.json"
+    file.write_text(file.read_text().replace('"made up"', '"edited"'))
+    with pytest.warns(UserWarning, match=r"different software \(code edited; code made up\)"):
+        compare(again, made_up.folder, metric="fidelity")
+    with pytest.warns(UserWarning, match=r"different software \(code made up; code edited\)"):
+        compare([made_up, again])
 
 
 @pytest.mark.parametrize(

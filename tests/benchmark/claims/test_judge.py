@@ -315,6 +315,27 @@ def test_times_of_cells_on_unlike_machines_judge_nothing():
     assert one(SECONDS, alike).verdict == "SUPPORTED"
 
 
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        (
+            {"code": "1234", "other_environments": [{"code": "5678"}]},
+            "made with different software (code 1234 | code 5678)",
+        ),
+        ({"earlier_not_known": True}, "made with software that is not known, for environment.json"),
+    ],
+)
+def test_unlike_software_in_one_run_is_told_with_the_verdict(environment, said):
+    """A cell's key covers its method and metrics alone."""
+    scores = two([0.8] * 8, [0.7] * 8)
+    expression = "difference(CLIP-T, textboost, dreambooth) > 0"
+    alike = one(expression, study(scores, environment={"code": "1234"}))
+    assert "software" not in f"{alike.label} {alike.evidence}"
+    verdict = one(expression, study(scores, environment=environment))
+    assert verdict.label == "mixed software"
+    assert said in verdict.evidence
+
+
 def test_random_weights_cost_what_true_ones_do_and_say_so():
     there = study(costs=TIMES, backbone="blank-sd15")
     found = one(SECONDS, there, backbone="sd15")
