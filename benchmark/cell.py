@@ -63,6 +63,8 @@ class Circumstances:
     """From asking for the worker's process until it began with the cell."""
     attempts: int | None = None
     """See `Job.attempts`. None: the cell is tried whatever has become of it."""
+    on_record: Callable[[], str | None] = lambda: None
+    """Puts the machine and the software on record and gives their `environment.identity`."""
     report: Callable[[str, int, int], None] = lambda stage, done, total: None
     """Called with (stage, steps done, steps in all; 0 when there are none to count)."""
 
@@ -121,7 +123,7 @@ def run_cell(run: Path, cell: Cell, circumstances: Circumstances) -> bool:
             of_images, flags = image_stages(run, bench)
             costs += of_images
             write_json(folder.path / "cost.json", [dataclasses.asdict(cost) for cost in costs])
-            folder.finish(cell, flags)
+            folder.finish(cell, flags, environments(bench))
         except OwnerLostError:
             raise  # nothing may be written any more, not even that
         except Exception as error:
@@ -129,6 +131,14 @@ def run_cell(run: Path, cell: Cell, circumstances: Circumstances) -> bool:
             folder.fail(cell, kind_of(error), str(error), stage, log_tail(folder.log))
             return False
         return True
+
+
+def environments(bench: Bench) -> set[str]:
+    """What the machines and the software are called that all of the cell comes from: the training
+    and some pictures may be left of earlier attempts."""
+    trained = read_record(bench.folder.path / "checkpoint.json").get("environment")
+    drawn = read_record(bench.folder.path / "generate.json").get("environments") or []
+    return {name for name in (trained, *drawn, bench.circumstances.on_record()) if name}
 
 
 def set_up(folder: CellFolder, cell: Cell, circumstances: Circumstances) -> Bench:
@@ -220,8 +230,6 @@ def train_stages(bench: Bench) -> list[Cost]:
     with bench.stage("prepare") as prepare:
         method.prepare(pipe, task, settings)
         prepare.seconds_not_here = bench.prior.made_seconds - bench.prior.waited_seconds
-        if bench.prior.made_elsewhere:
-            prepare.untimed = "prior images were made on another machine or with other threads"
     with bench.stage("train") as train:
         result = method.train(pipe, task, settings)
         check_training(bench.cell.method, result)
@@ -246,6 +254,7 @@ def train_stages(bench: Bench) -> list[Cost]:
         "key": bench.cell.key,
         "files": checksums(bench.folder.checkpoint),
         "costs": [dataclasses.asdict(cost) for cost in costs],
+        "environment": bench.circumstances.on_record(),
     }
     write_sealed(bench.folder.path / "checkpoint.json", content)
     return costs
@@ -264,8 +273,9 @@ def image_stages(run: Path, bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
             method.load(pipe, task, bench.settings, bench.folder.checkpoint)
         else:
             load.add("start_seconds", bench.circumstances.start_seconds, "s")
+    environment = bench.circumstances.on_record()
     with bench.stage("generate") as generate:
-        made = make_pictures(bench, pipe)
+        made = make_pictures(bench, pipe, environment)
         generate.seconds_not_here = made.seconds_before
         generate.pictures = len(bench.cell.prompts) * len(bench.cell.seeds)
     costs = [*load.costs, *generate.costs]
@@ -320,14 +330,20 @@ class Made:
     """Files that are of one single colour."""
 
 
-def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> Made:
-    """Makes the pictures that are missing, in whole batches, always in the same order."""
+def make_pictures(bench: Bench, pipe: DiffusionPipeline, environment: str | None = None) -> Made:
+    """Makes the pictures that are missing, in whole batches, always in the same order.
+
+    environment: what the machine and the software are called that they are made with.
+    """
     from methods import ImageRequest
 
     cell, method, folder = bench.cell, bench.method, bench.folder
     origin = _origin(bench)
     spent_file = folder.path / "generate.json"
-    spent: dict[str, float] = read_intact(spent_file)
+    before = read_intact(spent_file)
+    spent: dict[str, float] = before.get("seconds") or {}
+    known = before.get("environments") or []
+    made_with = sorted({*known, environment} if environment else known)
     earlier = 0.0
     plain: list[str] = []
     wanted = [(id, seed) for id in cell.prompts for seed in cell.seeds]
@@ -366,7 +382,7 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline) -> Made:
         seconds = (time.perf_counter() - begin) / len(batch)
         if pauses() == pauses_before:
             spent |= dict.fromkeys(names, seconds)
-            write_sealed(spent_file, spent)
+            write_sealed(spent_file, {"seconds": spent, "environments": made_with})
     return Made(earlier, plain)
 
 

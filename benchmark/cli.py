@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -115,6 +116,10 @@ def _write_report(request: report.Request, console: Console) -> None:
 
 def main() -> None:
     """The console command: a user's mistake is one line on stderr and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that is not UTF-8 has no arrow; that is no reason to stop a run.
+            stream.reconfigure(errors="replace")
     try:
         app()
     except SystemExit as end:

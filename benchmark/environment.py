@@ -6,7 +6,7 @@ import contextlib
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -57,10 +57,12 @@ LOST = "earlier_not_known"
 """Key of environment.json, true: what cells that were done before ran on was damaged or lost."""
 WHOLE_RUN = ("threads_per_cell", "cells_at_a_time", "pictures_at_once", "determinism")
 """What is the same wherever a cell of the run is done."""
-SOFTWARE = (
-    *("python", "packages", "git_commit", "code"),
-    *WHOLE_RUN,
+SOFTWARE = ("python", "packages", "code")
+SET_BY_US = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CUBLAS_WORKSPACE_CONFIG"),
+    "CUDA_VISIBLE_DEVICES",
 )
+"""Variables that executors set for their workers."""
 
 
 def environment(
@@ -113,41 +115,49 @@ def cores() -> float:
 def _software() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
+        "packages": {name: package_version(name) for name in PACKAGES},
         "git_commit": git_commit(),
-        **_code(),
+        "code": code_digest(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
 
 
-def _code() -> dict[str, Any]:
-    packages = {name: package_version(name) for name in PACKAGES}
-    return {"packages": packages, "code": code_digest()}
+def identity(entry: Mapping[str, Any]) -> str:
+    """What results and costs may depend on, as one word to compare: machine, code, packages, how
+    cells share the machine. Cells keep those they were worked on under, in cell.json."""
+    facts = {name: entry.get(name) for name in (*SOFTWARE, *WHOLE_RUN)}
+    return digest([machine(entry), facts, _variables(entry)], 16)
 
 
-def lacks_worker(known: Mapping[str, Any], device: str) -> bool:
-    """Whether environment.json, its content being `known`, has yet to be told what a worker on this
-    machine found, or one with the code and the packages that are here now: they may have been
-    edited or updated while the run goes on. False where there is no such file."""
+def _variables(entry: Mapping[str, Any]) -> dict[str, str]:
+    """The recorded variables, without those that are not the user's or differ within a machine."""
+    known = entry.get("variables") or {}
+    return {name: value for name, value in known.items() if name not in SET_BY_US}
+
+
+def has_worker(known: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Whether environment.json, its content being `known`, has what a worker under the entry found.
+    True where there is no such file, for nothing is to be added then."""
     if not known:
-        return False
-    place = _place(known, {**_hardware(device), **_code()})
-    return place is None or "worker" not in entries(known)[place]
+        return True
+    place = _place(known, entry)
+    return place is not None and "worker" in entries(known)[place]
 
 
-def worked_here(known: Mapping[str, Any], device: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry for this machine, where a run that was started elsewhere has a cell done.
+def put_on_record(run: Path, entry: Mapping[str, Any]) -> str:
+    """The entry's `identity`, after it has been added to the run's environment.json: such as of a
+    node of a cluster, or of code that was edited or updated while the run goes on."""
+    if _place(read_record(run / "environment.json"), entry) is None:
+        keep_entry(run, entry)
+    return identity(entry)
 
-    found: of `benchmark.torch_environment`.
-    """
-    whole = {name: known[name] for name in WHOLE_RUN if name in known}
-    return {**_hardware(device), **_software(), **whole, "worker": dict(found)}
 
+def keep_entry(run: Path, entry: Mapping[str, Any]) -> None:
+    """Adds an entry, perhaps with a `worker`, to the run's environment.json; not to one that is not
+    there.
 
-def keep_worker(run: Path, entry: Mapping[str, Any]) -> None:
-    """Adds an entry of `worked_here` to the run's environment.json.
-
-    Of a machine that is there already only what its worker found is added, if that is not there. On
-    a full disk the next worker is left to do it.
+    Of one that is there already only what its worker found is added. On a full disk the next worker
+    is left to do it.
     """
     path = run / "environment.json"
     with contextlib.suppress(OSError), FileLock(run / ".environment.lock"):
@@ -159,13 +169,35 @@ def keep_worker(run: Path, entry: Mapping[str, Any]) -> None:
         place = _place(known, entry)
         if place is None:
             every.append({**entry})
-        elif "worker" in every[place]:
-            return
         else:
-            every[place]["worker"] = entry["worker"]
+            every[place] = {**entry, **every[place]}
         first, *others = every
         content = {**first, OTHERS: others} if others else first
-        write_sealed(path, {**content, LOST: True} if known.get(LOST) else content)
+        content = {**content, LOST: True} if known.get(LOST) else content
+        if content != known:
+            write_sealed(path, content)
+
+
+def used(environment: Mapping[str, Any], identities: Iterable[Collection[str]]) -> dict[str, Any]:
+    """environment.json's content without what no cell was worked on under.
+
+    identities: of every cell that is done, as its cell.json keeps them; none of one of an earlier
+    version, which may have been done under any. What a cell names and is not there was lost, with
+    the file or with a backup that was laid over it.
+    """
+    wanted: set[str] = set()
+    for of_cell in identities:
+        if not of_cell:
+            return dict(environment)
+        wanted.update(of_cell)
+    every = {identity(entry): entry for entry in reversed(entries(environment))}
+    found = [entry for name, entry in every.items() if name in wanted]
+    if not wanted:
+        return dict(environment)
+    # `worker`: somebody worked under each of these.
+    whole = joined([{"worker": {}, **entry} for entry in reversed(found)])
+    lost = environment.get(LOST) or wanted - every.keys()
+    return {**whole, LOST: True} if lost else whole
 
 
 def entries(known: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -175,13 +207,9 @@ def entries(known: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _place(known: Mapping[str, Any], entry: Mapping[str, Any]) -> int | None:
-    """Which of the entries is of that machine, code and packages; of several the latest, which
-    comes first."""
-
-    def about(one: Mapping[str, Any]) -> list[object]:
-        return [machine(one), one.get("code"), one.get("packages")]
-
-    return next((n for n, one in enumerate(entries(known)) if about(one) == about(entry)), None)
+    """Which of the entries has the same identity."""
+    wanted = identity(entry)
+    return next((n for n, one in enumerate(entries(known)) if identity(one) == wanted), None)
 
 
 def machine(environment: Mapping[str, Any]) -> str:
@@ -250,9 +278,7 @@ def software(*environments: Mapping[str, Any]) -> list[str]:
         told |= {name: f"{name} {version}" for name, version in (one.get("packages") or {}).items()}
         if kernels := (one.get("determinism") or {}).get("kernels"):
             told["kernels"] = f"kernels: {kernels}"
-        variables = one.get("variables") or {}
-        told |= {name: f"{name}={variables[name]}" for name in VARIABLES if name in variables}
-        told.pop("CUDA_VISIBLE_DEVICES", None)  # differs from shard to shard of one machine
+        told |= {name: f"{name}={value}" for name, value in _variables(one).items()}
         if code:
             known.setdefault(digest([code, told], 16), told)
     names = dict.fromkeys(name for told in known.values() for name in told)
@@ -276,19 +302,11 @@ def joined(environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for one in entries(environment):
             if not one:
                 continue
-            name = _name(one)
+            name = identity(one)
             known[name] = {**one, **known.get(name, {})}
     first, *others = [*known.values()] or [{}]
     whole = {**first, OTHERS: others} if others else first
     return {**whole, LOST: True} if lost else whole
-
-
-def _name(environment: Mapping[str, Any]) -> str:
-    """What results and costs may depend on, as one word to compare."""
-    variables = dict(environment.get("variables") or {})
-    variables.pop("CUDA_VISIBLE_DEVICES", None)  # differs from shard to shard of one machine
-    software = [environment.get(name) for name in SOFTWARE]
-    return digest([machine(environment), software, variables], 16)
 
 
 def record_environment(run: Path, new: Mapping[str, Any]) -> None:

@@ -57,7 +57,7 @@ class Stage:
     that this thread took: about 0.2% of the stage's time (`benchmark.sampling`).
 
     A stage whose process was stopped and went on (`benchmark.pauses`) has no times and no energy,
-    and `pauses` in their place. Nor has one where `untimed`, set inside the block, says why.
+    and `pauses` in their place.
     """
 
     name: str
@@ -66,7 +66,6 @@ class Stage:
     costs: list[Cost] = field(default_factory=list)
     seconds_not_here: float = 0.0
     pictures: int = 0
-    untimed: str = ""
 
     def add(self, measure: str, value: float, unit: str, kind: str = "measured") -> None:
         """Adds a cost of this stage; `unit` is the value's, `kind` how it came about."""
@@ -104,10 +103,8 @@ class Stage:
             peaks["peak_rss_bytes"] = host_memory.peak()
         if paused:
             self.add("pauses", paused, "pauses", "exact")
-            self.untimed = "this process was stopped and went on"
-        if self.untimed:
             self.costs = [cost for cost in self.costs if cost.unit not in TIMES]
-            print(f"{self.name}: {self.untimed}; its times are not measured")
+            print(f"{self.name}: this process stood still; its times are not measured")
         else:
             self._add_times()
             self._add_energy(joules)

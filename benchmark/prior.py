@@ -20,10 +20,10 @@ from PIL import Image
 from benchmark.atomic import checksum, digest, write_bytes
 from benchmark.backbones import Backbone
 from benchmark.cache_folder import cache_folder
-from benchmark.environment import this_machine
 from benchmark.generate import Sampling, noise_seed, sample
 from benchmark.pauses import pauses
 from benchmark.records import read_intact, write_sealed
+from benchmark.torch_environment import made_with
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -45,9 +45,6 @@ class PriorImages:
     """Time that calls of this object took, kept images or not."""
     made_seconds: float = 0.0
     """Time it took to make all images that were given out, whenever that was."""
-    made_elsewhere: bool = False
-    """Whether some of them were made on another machine, or with other threads: `made_seconds` are
-    not this one's then."""
     _given: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, prompt: str, count: int) -> list[Image.Image]:
@@ -59,15 +56,9 @@ class PriorImages:
         already = self._given.get(prompt, 0)
         given = kept[already:count]
         self.made_seconds += sum(image["seconds"] for image in given)
-        self.made_elsewhere |= any(image.get("machine") != self._machine() for image in given)
         self._given[prompt] = max(already, count)
         self.waited_seconds += time.perf_counter() - begin
         return images
-
-    def _machine(self) -> str:
-        import torch
-
-        return this_machine(self.device, torch.get_num_threads())
 
     def _identity(self, prompt: str) -> dict[str, Any]:
         return {
@@ -75,8 +66,7 @@ class PriorImages:
             "prompt": prompt,
             "sampling": asdict(self.sampling),
             "precision": self.precision,
-            # Another kind of device rounds otherwise; a cache may be shared by several.
-            "device": self.device.partition(":")[0],
+            "made_with": made_with(__name__, self.device),
             "batch": BATCH,
         }
 
@@ -123,7 +113,6 @@ class PriorImages:
             record[i] = {
                 "sha256": checksum(path),
                 "seconds": seconds / BATCH,
-                "machine": self._machine(),
             }
 
 

@@ -13,6 +13,7 @@ model that did not change gives the very same pictures. Its pictures are made on
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,8 @@ from benchmark.generate import Sampling, batches, noise_seed, sample
 from benchmark.metrics.probed import Probed, Two
 from benchmark.paths import data_root
 from benchmark.pictures import read_picture, write_picture
+from benchmark.records import read_intact, write_sealed
+from benchmark.torch_environment import made_with
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -68,9 +71,7 @@ class Prober:
     ) -> None:
         self.probes = probes
         self.sampling = sampling
-        # Another kind of device rounds otherwise; a cache may be shared by several.
-        kind = device.partition(":")[0]
-        self.identity = [backbone, precision, kind, asdict(sampling), BATCH]
+        self.identity = [backbone, precision, made_with(__name__, device), asdict(sampling), BATCH]
         self.load = load
         self.report = report
 
@@ -96,7 +97,7 @@ class Prober:
             identity = digest([*self.identity, dict(counts)], 24)
             with cache_folder("probes", identity) as folder:
                 paths = self._pictures(pipe, counts, folder, identity)
-                texts = _kept_texts(folder, pipe, list(counts)) if kind == "drift" else []
+                texts = _kept_texts(folder, pipe, list(counts), identity) if kind == "drift" else []
             found[kind] = paths, texts
         return found
 
@@ -161,16 +162,20 @@ def end_of_text(pipe: DiffusionPipeline, prompts: Sequence[str]) -> list[Rows]:
 
 
 def _kept_texts(
-    folder: Path, pipe: Callable[[], DiffusionPipeline], prompts: Sequence[str]
+    folder: Path, pipe: Callable[[], DiffusionPipeline], prompts: Sequence[str], origin: str
 ) -> list[Rows]:
+    """The prompts' embeddings from the cache; made where they are not there as written."""
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file, save
+    from safetensors.numpy import load, save
 
-    path = folder / "texts.safetensors"
+    path, record = folder / "texts.safetensors", folder / "texts.json"
     try:
-        kept = load_file(path)
-    except (OSError, SafetensorError):
+        kept = load(content := path.read_bytes())
+        if read_intact(record) != {"origin": origin, "sha256": hashlib.sha256(content).hexdigest()}:
+            raise ValueError("not what was written here")
+    except (OSError, SafetensorError, ValueError):
         rows = end_of_text(pipe(), prompts)
         kept = {str(number): part for number, part in enumerate(rows)}
-        write_bytes(path, save(kept))
+        write_bytes(path, content := save(kept))
+        write_sealed(record, {"origin": origin, "sha256": hashlib.sha256(content).hexdigest()})
     return [kept[str(number)] for number in range(len(kept))]

@@ -244,7 +244,7 @@ def work_on(
             raise
         # Another run may have filled the disk just now: cells will say so themselves.
         console.print(f"{path}/environment.json: {error.strerror}", markup=False, highlight=False)
-    jobs = make_jobs(config, path, leaders_first(missing))
+    jobs = make_jobs(config, path, leaders_first(missing), len(devices))
     progress = RunProgress(console, total, total - len(missing), fates)
 
     def say(line: str) -> None:
@@ -267,7 +267,9 @@ def work_on(
         )
 
 
-def make_jobs(config: RunConfig, path: Path, cells: Sequence[Cell]) -> list[Job]:
+def make_jobs(
+    config: RunConfig, path: Path, cells: Sequence[Cell], at_a_time: int = 1
+) -> list[Job]:
     """The cells as an executor takes them; what comes of them goes to the folder `path`."""
     execution = config.execution
     return [
@@ -281,6 +283,7 @@ def make_jobs(config: RunConfig, path: Path, cells: Sequence[Cell]) -> list[Job]
             scoring_batch=config.scoring.batch_size,
             timeout=execution.cell_timeout,
             deterministic=execution.deterministic,
+            at_a_time=at_a_time,
             attempts=cell_folder(path, cell.key).state()["attempts"],
         )
         for cell in cells

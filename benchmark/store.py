@@ -12,21 +12,21 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark import owner
-from benchmark.atomic import checksum, checksums, read_record
+from benchmark.atomic import checksum, checksums, digest, read_record
 from benchmark.config import RunConfig, parse_config
 from benchmark.environment import recorded_environment
 from benchmark.errors import UserError
 from benchmark.failures import one_line, redacted, writable
 from benchmark.plan import Cell
 from benchmark.plan_file import read_cells
-from benchmark.records import read_intact, read_versioned, write_sealed
+from benchmark.records import read_intact, read_versioned, seal_holds, write_sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ class CellFolder:
         return owner.live_owner(self.path)
 
     def state(self) -> dict[str, Any]:
-        """status, kind_of_failure, message, attempts, stage, log_tail and flags.
+        """status, kind_of_failure, message, attempts, stage, log_tail, flags and environments.
 
         `pending`: never started, not finished, another cell's folder under this one's name, or what
         came of it is not as it was written.
@@ -100,7 +100,8 @@ class CellFolder:
         if content.get("key", self.path.name) != self.path.name:
             content = {}
         status = content.get("status", "pending")
-        if status == "done" and content.get("outcome") != self._outcome():
+        altered = content.get("told", _told(content)) != _told(content)
+        if status == "done" and (altered or content.get("outcome") != self._outcome()):
             status = "pending"
         attempts = content.get("attempts")
         return {
@@ -111,6 +112,7 @@ class CellFolder:
             "stage": content.get("stage"),
             "log_tail": content.get("log_tail"),
             "flags": content.get("flags") or {},
+            "environments": content.get("environments") or [],
         }
 
     def done(self) -> bool:
@@ -123,10 +125,16 @@ class CellFolder:
             self.clear()
         self._write(cell.to_json(), "pending", self.state()["attempts"] + 1)
 
-    def finish(self, cell: Cell, flags: Mapping[str, Any] | None = None) -> None:
+    def finish(
+        self,
+        cell: Cell,
+        flags: Mapping[str, Any] | None = None,
+        environments: Collection[str] = (),
+    ) -> None:
         """Marks the cell as done. Everything else must be on disk by now.
 
         flags: what is strange about it, name -> `count` and `names`; no score depends on them.
+        environments: `identity` of what it was worked on under, one or several.
         ValueError when the checkpoint is not the one that checkpoint.json was written for.
         """
         artifacts = self.artifacts()
@@ -139,7 +147,9 @@ class CellFolder:
             "outcome": {name: artifacts.pop(name) for name in OUTCOME if name in artifacts},
             "artifacts": artifacts,
             "flags": dict(flags or {}),
+            "environments": sorted(environments),
         }
+        told["told"] = _told(told)
         self._write(cell.to_json(), "done", self.state()["attempts"], told)
 
     def fail(
@@ -222,6 +232,7 @@ class CellFolder:
             "outcome": None,
             "artifacts": None,
             "flags": {},
+            "environments": [],
             **(told or {}),
             "cell": identity,
         }
@@ -235,6 +246,11 @@ class CellFolder:
             with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 found[name] = checksum(f"{self.path}/{name}")
         return found
+
+
+def _told(content: Mapping[str, Any]) -> str:
+    """A checksum of what reports say of a cell beside its scores and costs."""
+    return digest([content.get("flags") or {}, content.get("environments") or []], 16)
 
 
 def _lasts(name: str) -> bool:
@@ -261,7 +277,7 @@ class Run:
     @staticmethod
     def open(path: Path | str, planned: Sequence[Cell] | None = None) -> Run:
         """The run in the folder `path`. UserError when it holds none, one of a newer version, or
-        one whose config.toml was changed since its cells were planned.
+        one whose config.toml or run.json was changed since its cells were planned.
 
         planned: the cells of its plan.json, for a caller that knows them.
         """
@@ -278,6 +294,11 @@ class Run:
             raise UserError(f"{folder}/config.toml is not UTF-8; save it as UTF-8") from error
         cells = read_cells(folder) if planned is None else tuple(planned)
         about = read_versioned(folder / "run.json", RUN_VERSION)
+        if not about or seal_holds(folder / "run.json") is False:
+            raise UserError(
+                f"{folder}/run.json is missing or not as it was written, and a report would lack "
+                "what it says; the command that made the run writes it anew"
+            )
         if about.get("config", found := hashlib.sha256(content).hexdigest()) != found:
             raise UserError(
                 f"{folder}/config.toml was changed since the run was planned; put it back, or "

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmark.atomic import read_record
-from benchmark.environment import keep_worker, lacks_worker, worked_here
+from benchmark.environment import has_worker, keep_entry, package_version, this_machine
+from methods.versions import version_of
 from textboost.compute import PRECISIONS
 
+DRAW = ("torch", "diffusers", "transformers", "numpy", "pillow")
+"""Packages that draw pictures."""
 HEADS, TOKENS, HEAD_SIZE = 8, 64, 40
 """Of the tensors that attention is asked about: Stable Diffusion 1's outermost block, smaller."""
 
@@ -30,16 +34,29 @@ def be_deterministic() -> None:
     cudnn.benchmark = False
 
 
-def record_worker(run: Path, device: str) -> None:
-    """Adds `worker` to this machine's entry in the run's environment.json, unless it is there.
+def record_worker(run: Path, entry: Mapping[str, Any]) -> None:
+    """Adds `worker` to the entry in the run's environment.json, unless it is there.
 
-    Such as a node of a cluster, which gets an entry of its own. Nothing without such a file. Called
-    when a worker is done with its cell: asking wakes libraries up, and a cell whose libraries were
-    awake would be measured as quicker than the others.
+    Called when a worker is done with its cell: asking wakes libraries up, and a cell whose
+    libraries were awake would be measured as quicker than the others.
     """
-    known = read_record(run / "environment.json")
-    if lacks_worker(known, device):
-        keep_worker(run, worked_here(known, device, torch_environment(device)))
+    if not has_worker(read_record(run / "environment.json"), entry):
+        keep_entry(run, {**entry, "worker": torch_environment(str(entry["device"]))})
+
+
+def made_with(module: str, device: str) -> list[object]:
+    """What a picture's bits depend on beside what was asked for, and its seconds too: this machine,
+    the threads and kernels that torch may use now, the packages, and the code of the module that
+    makes it with all that it imports of the harness. What is kept under a name that has this in it
+    comes out as if it had been made anew."""
+    import torch
+
+    return [
+        this_machine(device, torch.get_num_threads()),
+        torch.are_deterministic_algorithms_enabled(),
+        [package_version(name) for name in DRAW],
+        version_of(module, ("benchmark",)),
+    ]
 
 
 def torch_environment(device: str) -> dict[str, Any]:

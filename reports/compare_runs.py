@@ -124,7 +124,7 @@ def compare_with(study: Study, base: Path) -> Changes:
         if not _same_machine(part, before)
     ]
     for part in parts:
-        made_with = software(part.run.environment, before.run.environment)
+        made_with = software(part.environment, before.environment)
         if len(made_with) > 1:
             notes.append(
                 f"{part.name} and {base} may have been made with different software "

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.atomic import digest
 from benchmark.collect import States, frames, states, stored_frames
 from benchmark.config import RunConfig
-from benchmark.environment import LOST, machines, software
+from benchmark.environment import LOST, machines, software, used
 from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.store import Run
@@ -45,9 +45,15 @@ class Part:
         return len(self.tables["costs"]) > 0 and len(self.machines) > 1
 
     @cached_property
+    def environment(self) -> dict[str, Any]:
+        """environment.json as far as its cells that are done were worked on under it."""
+        done = (state for state in self.states.values() if state["status"] == "done")
+        return used(self.run.environment, (state["environments"] for state in done))
+
+    @cached_property
     def machines(self) -> tuple[str, ...]:
         """The unlike machines that its cells were done on, in words: what costs depend on."""
-        return tuple(machines(self.run.environment))
+        return tuple(machines(self.environment))
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ class Study:
                 f"{cells} other scores in one run than in another: those of the run that is named "
                 "first are shown, and the runs do not agree."
             )
-        if several and len(made_with := software(*self.environment.values())) > 1:
+        if several and len(made_with := software(*(part.environment for part in self.parts))) > 1:
             found.append(
                 f"Cells of these runs may have been made with different software "
                 f"({'; '.join(made_with)}): their scores and costs need not compare."
@@ -104,12 +110,12 @@ class Study:
                 "memory must not be compared."
             )
         for part in self.parts:
-            if not several and len(made_with := software(part.run.environment)) > 1:
+            if not several and len(made_with := software(part.environment)) > 1:
                 found.append(
                     f"Cells of {part.name} may have been made with different software "
                     f"({'; '.join(made_with)}): their scores and costs need not compare."
                 )
-            if part.run.environment.get(LOST):
+            if part.environment.get(LOST):
                 found.append(
                     f"What machine and software cells of {part.name} were made with is not known: "
                     "environment.json was lost or altered. Seconds and memory must not be compared."

@@ -6,10 +6,12 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from benchmark.any_pictures.picture_files import open_picture
 from benchmark.any_pictures.records import Batch, Target
 from benchmark.atomic import digest, write_json, write_text
+from benchmark.environment import identity
 from benchmark.failures import kind_of, log_tail, redacted, writable
 from benchmark.metrics import needs
 from benchmark.pictures import (
@@ -128,10 +130,11 @@ def _described(batch: Batch) -> Cell:
     )
 
 
-def score_cell(run: Path, work: Work, batch_size: int, device: str) -> bool:
+def score_cell(run: Path, work: Work, batch_size: int, made_with: Mapping[str, Any]) -> bool:
     """Copies and scores what is still missing of the cell, and says whether it is done.
 
     An error ends the cell, not the run: it is recorded in cell.json, its traceback in log.txt.
+    made_with: the entry of environment.json that this process works under.
     """
     folder = cell_folder(run, work.cell.key)
     with folder.lock():
@@ -142,13 +145,14 @@ def score_cell(run: Path, work: Work, batch_size: int, device: str) -> bool:
             plain = _copy(folder, work)
             pictures = work.batch.pictures
             photos = work.batch.target.photos()
+            device = str(made_with["device"])
             score_pictures(run, folder, work.cell, photos, batch_size, device, pictures)
         except Exception as error:
             write_text(folder.log, redacted(writable(traceback.format_exc())))
             folder.fail(work.cell, kind_of(error), str(error), "score", log_tail(folder.log))
             return False
         write_json(folder.path / "cost.json", [])  # nothing was made here, so nothing was measured
-        folder.finish(work.cell, flags_of(plain))
+        folder.finish(work.cell, flags_of(plain), [identity(made_with)])
         return True
 
 

@@ -12,6 +12,7 @@ from benchmark.errors import UserError, short
 KINDS = {
     "missing": "pictures that are not there",
     "unreadable": "files that cannot be read, or not to their end",
+    "altered": "files that are not as the run made them",
     "ambiguous": "files that could be several things",
     "unknown-subject": "files of a subject that the data set does not have",
     "unknown-prompt": "files of a prompt that the subject does not have",

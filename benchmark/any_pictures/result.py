@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -69,14 +70,16 @@ def score_found(found: Found, request: Request, console: Console) -> Outcome:
     for item in {item.cell.subject: item for item in todo}.values():
         item.batch.target.photos()
     changed = _describe(path, found, config, work)
+    made_with: dict[str, Any] = {}
     if todo:
         console.print(f"{config.title}: {len(todo)} of {len(work)} cells to score", markup=False)
         batches = {"scoring": config.scoring.batch_size}
-        record_environment(path, environment(device, 1, 1, batches=batches))
-        record_worker(path, device)
+        made_with = environment(device, 1, 1, batches=batches)
+        record_environment(path, made_with)
+        record_worker(path, made_with)
     failures = []
     for item in todo:
-        if not score_cell(path, item, config.scoring.batch_size, device):
+        if not score_cell(path, item, config.scoring.batch_size, made_with):
             state = cell_folder(path, item.cell.key).state()
             failures.append((item.cell.label, reason(state)))
     run = Run.open(path)

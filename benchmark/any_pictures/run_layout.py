@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.any_pictures.records import Reading, Record, Target, stray, visible
+from benchmark.any_pictures.records import Problem, Reading, Record, Target, stray, visible
+from benchmark.atomic import checksum
 from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.store import Run
@@ -40,12 +41,18 @@ def read(folder: Path, renamed: str | None) -> Reading:
         wanted = {
             cell_folder.image(id, seed): (id, seed) for id in cell.prompts for seed in cell.seeds
         }
+        sums = run.picture_sums(cell.key)
         for file in visible(cell_folder.images) if cell_folder.images.is_dir() else []:
             if file not in wanted:
                 reading.problems.append(stray(file, folder, method, "the planned pictures alone"))
                 continue
             id, seed = wanted[file]
             where = file.relative_to(folder).as_posix()
+            if sums.get(file.name, found := checksum(file)) != found:
+                what = "another checksum than in cell.json"
+                about = {"where": where, "method": method, "subject": cell.subject, "prompt": id}
+                reading.problems.append(Problem("altered", what, **about, seed=seed))
+                continue
             reading.records.append(Record(file, where, method, cell.key, id, "id", seed))
     return reading
 

@@ -89,7 +89,7 @@ def read_config(path: Path) -> Mapping[str, Any]:
 
 
 def _checksums(folder: Path, files: list[str]) -> dict[str, str]:
-    """Relative path -> SHA-256. Large files are hashed once for each size and time of change.
+    """Relative path -> SHA-256. Large files are hashed once for each size, times and inode.
 
     The memory is `checksums.json` in the cache folder. A cache that cannot be written costs time
     alone; when two processes write it at once, one of them hashes anew the next time.
@@ -104,7 +104,9 @@ def _checksums(folder: Path, files: list[str]) -> dict[str, str]:
         if state.st_size < LARGE:
             found[file] = checksum(path)
             continue
-        stamp = {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
+        # Nobody sets the last two at will: of a copy that keeps times they are others.
+        times = {"mtime_ns": state.st_mtime_ns, "ctime_ns": state.st_ctime_ns}
+        stamp = {"bytes": state.st_size, **times, "inode": state.st_ino}
         entry = known.get(str(path), {})
         if entry != stamp | {"sha256": entry.get("sha256")}:
             entry = learned[str(path)] = stamp | {"sha256": checksum(path)}

@@ -21,8 +21,8 @@ def check_hub_files(what: str, folder: Path, files: Sequence[str]) -> None:
 
     `what` is what the files are of, in the words of the error message.
 
-    A file is read again only when its size or time has changed. A cache without links (a file
-    system that has none) holds no checksums: there the commit alone vouches for the files.
+    A file is read again only when its size, times or inode have changed. A cache without links (a
+    file system that has none) holds no checksums: there the commit alone vouches for the files.
     """
     record = cache_root() / "hub-checksums" / f"{folder.name}.json"
     known = read_json(record)
@@ -33,7 +33,7 @@ def check_hub_files(what: str, folder: Path, files: Sequence[str]) -> None:
         if len(expected) not in (40, 64) or set(expected) - set("0123456789abcdef"):
             continue
         stat = blob.stat()
-        checked[file] = [expected, stat.st_size, stat.st_mtime_ns]
+        checked[file] = [expected, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
         before = known.get(file) if isinstance(known, dict) else None
         if before != checked[file] and _checksum(blob, len(expected)) != expected:
             raise UserError(

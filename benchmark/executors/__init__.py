@@ -33,6 +33,8 @@ class Job:
     attempts: int | None = None
     """How often the cell had been tried when this job was made. A run beside this one that has
     tried it since, and failed by the cell's own fault, need not be followed."""
+    at_a_time: int = 1
+    """How many cells are worked on at a time beside and with this one."""
     fresh: bool = False
     """Whether embeddings that were kept may not be used: all is to be computed anew."""
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.atomic import read_record
-from benchmark.environment import OTHERS, code_digest, entries, keep_worker
+from benchmark.environment import OTHERS, code_digest, entries, keep_entry
 from benchmark.errors import UserError
 from benchmark.executors import LOST, Job, Watcher, next_job
 from benchmark.executors.local import GRACE_SECONDS, POLL_SECONDS, PRELOAD, Work
@@ -190,7 +190,7 @@ class _Tasks:
                     put_cell(cell_folder(Path(active.job.run), active.job.key), contents)
                     for entry in entries(answer.environment):
                         if "worker" in entry:
-                            keep_worker(Path(active.job.run), entry)
+                            keep_entry(Path(active.job.run), entry)
                 except (OSError, ValueError) as error:
                     return _broken(active.job, error)
             return answer.exit_code

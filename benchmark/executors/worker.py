@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from benchmark.embedding_cache import LIMIT_VARIABLE
 from benchmark.executors import Job
@@ -29,12 +30,14 @@ def work(text: str, device: str, asked: float, messages: Connection) -> None:
     die_with_parent()
     job = Job.from_text(text)
     from benchmark.cell import Circumstances, run_cell
+    from benchmark.environment import put_on_record
     from benchmark.plan import Cell
     from benchmark.store import cell_folder
     from benchmark.torch_environment import record_worker
 
     log_to(cell_folder(Path(job.run), job.key).log)
     set_up(job)
+    run = Path(job.run)
     circumstances = Circumstances(
         device=device,
         generation_batch=job.generation_batch,
@@ -42,9 +45,18 @@ def work(text: str, device: str, asked: float, messages: Connection) -> None:
         start_seconds=time.monotonic() - asked,
         report=reporter(messages),
         attempts=job.attempts,
+        on_record=lambda: put_on_record(run, environment_of(job, device)),
     )
-    run_cell(Path(job.run), Cell.from_json(job.cell), circumstances)
-    record_worker(Path(job.run), device)
+    run_cell(run, Cell.from_json(job.cell), circumstances)
+    record_worker(run, environment_of(job, device))
+
+
+def environment_of(job: Job, device: str) -> dict[str, Any]:
+    """The machine, the software and how the job shares them, as they are now."""
+    from benchmark.environment import environment
+
+    batches = {"generating": job.generation_batch, "scoring": job.scoring_batch}
+    return environment(device, job.threads, job.at_a_time, job.deterministic, batches)
 
 
 def set_up(job: Job) -> None:

@@ -47,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = made.folder(made.planned[0].key).path
     (folder / "checkpoint.json").write_text('{"files": {}, "costs": []}\n')
     (folder / "losses.json").write_text('{"losses": [0.5], "step_seconds": [0.1]}\n')
-    (folder / "generate.json").write_text('{"x-0.png": 0.5}\n')
+    (folder / "generate.json").write_text('{"seconds": {"x-0.png": 0.5}}\n')
     (folder / "log.txt").write_text("-- log\n")
     collect(made)
     return made

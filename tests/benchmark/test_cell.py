@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 from PIL import Image
 
 from benchmark import cell as cell_module
-from benchmark import environment
 from benchmark.atomic import read_json, read_record
 from benchmark.cell import Circumstances, run_cell
 from benchmark.config import RunConfig
@@ -80,6 +80,7 @@ def test_a_cell_leaves_everything_the_store_promises(
         "stage": None,
         "log_tail": None,
         "flags": {},
+        "environments": [],
     }
     assert sorted(pictures(folder)) == [
         "in-the-jungle-0.png",
@@ -178,7 +179,7 @@ def test_kept_pictures_are_not_made_again(
 ) -> None:
     cell, folder = killed(small, tmp_path, "generate", 2)
     written = {path.name: path.stat().st_mtime_ns for path in folder.images.iterdir()}
-    spent = sum(read_record(folder.path / "generate.json").values())
+    spent = sum(read_record(folder.path / "generate.json")["seconds"].values())
     run_cell(tmp_path, cell, Circumstances(generation_batch=1))
     assert {name: (folder.images / name).stat().st_mtime_ns for name in written} == written
     costs = {(c["stage"], c["measure"]): c["value"] for c in read_json(folder.path / "cost.json")}
@@ -212,20 +213,6 @@ def test_folders_that_have_changed_places_are_not_taken_for_each_other(
     assert right[0] != right[1]
 
 
-def test_prior_images_of_another_machine_leave_their_stage_untimed(
-    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    methods = [{"name": "custom-diffusion", "preset": "toy", "settings": {"prior_images": 1}}]
-    here, there = plan(small(methods=methods, train_seeds=[0, 1]))
-    found = {}
-    for cell, cores in ((here, 3), (there, 5)):
-        monkeypatch.setattr(environment.os, "cpu_count", lambda cores=cores: cores)
-        run_cell(tmp_path, cell, Circumstances())
-        costs = read_json(cell_folder(tmp_path, cell.key).path / "cost.json")
-        found[cores] = {c["stage"] for c in costs if c["measure"] == "wall_seconds"}
-    assert found[3] - found[5] == {"prepare"}
-
-
 def test_pictures_whose_batch_stood_still_are_made_again(
     small: Small,
     tmp_path: Path,
@@ -245,12 +232,27 @@ def test_pictures_whose_batch_stood_still_are_made_again(
     monkeypatch.setattr(cell_module, "sample", stopped_in_the_second)
     cell, folder = killed(small, tmp_path, "generate", 3)
     assert len(calls) == 3
-    assert len(read_record(folder.path / "generate.json")) == 2
+    assert len(read_record(folder.path / "generate.json")["seconds"]) == 2
     run_cell(tmp_path, cell, Circumstances(generation_batch=1))
     assert len(calls) == 3 + 2
-    assert len(read_record(folder.path / "generate.json")) == 4
+    assert len(read_record(folder.path / "generate.json")["seconds"]) == 4
     costs = {(c["stage"], c["measure"]) for c in read_json(folder.path / "cost.json")}
     assert ("generate", "wall_seconds") in costs
+
+
+def test_a_cell_names_every_environment_that_something_of_it_is_left_of(
+    small: Small, tmp_path: Path
+) -> None:
+    """Trained on one machine, and after a kill drawn on two others."""
+    cell = trained_cell(small)
+    folder = cell_folder(tmp_path, cell.key)
+    for place, step in (("first", 1), ("second", 2)):
+        with pytest.raises(Killed):
+            run_cell(tmp_path, cell, replace(stop_at("generate", step), on_record=place.strip))
+    assert folder.state()["environments"] == []
+    third = Circumstances(generation_batch=1, on_record=lambda: "third")
+    assert run_cell(tmp_path, cell, third)
+    assert folder.state()["environments"] == ["first", "second", "third"]
 
 
 def test_a_damaged_checkpoint_and_its_pictures_are_made_again(

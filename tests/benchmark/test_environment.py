@@ -17,12 +17,15 @@ from benchmark.environment import (
     VARIABLES,
     cores,
     environment,
+    identity,
     in_words,
     machine,
     machines,
+    put_on_record,
     record_environment,
     recorded_environment,
     software,
+    used,
 )
 from benchmark.records import write_sealed
 from benchmark.torch_environment import attention_backend, record_worker, torch_environment
@@ -85,16 +88,17 @@ def test_switches_are_read_and_not_assumed() -> None:
 
 
 def test_the_first_worker_writes_and_the_others_do_not(tmp_path: Path) -> None:
-    record_worker(tmp_path, "cpu")
+    here = environment("cpu", 3, 1)
+    record_worker(tmp_path, here)
     assert not (tmp_path / "environment.json").exists()  # no run, nothing to add to
-    write_json(tmp_path / "environment.json", environment("cpu", 3, 1))
-    record_worker(tmp_path, "cpu")
+    write_json(tmp_path / "environment.json", here)
+    record_worker(tmp_path, here)
     first = read_json(tmp_path / "environment.json")
     assert first["threads_per_cell"] == 3
     assert OTHERS not in first
     assert first["worker"]["threads"] == torch.get_num_threads()
     write_json(tmp_path / "environment.json", {**first, "worker": {"device": "cuda:7"}})
-    record_worker(tmp_path, "cpu")
+    record_worker(tmp_path, here)
     assert read_json(tmp_path / "environment.json")["worker"] == {"device": "cuda:7"}
 
 
@@ -104,8 +108,11 @@ def test_a_worker_on_another_machine_puts_that_machine_on_record(tmp_path: Path)
     write_json(tmp_path / "environment.json", began)
     told = f"{in_words(began)}, 1 thread a cell"
     assert machines(began) == [told]
-    record_worker(tmp_path, "cpu")
-    record_worker(tmp_path, "cpu")
+    here = environment("cpu", 1, 2, deterministic=True)
+    assert put_on_record(tmp_path, here) == identity(here)
+    assert read_json(tmp_path / "environment.json")[OTHERS] == [here]
+    record_worker(tmp_path, here)
+    record_worker(tmp_path, here)
     known = read_json(tmp_path / "environment.json")
     assert {name: known[name] for name in began} == began
     (node,) = known[OTHERS]
@@ -127,14 +134,36 @@ def test_code_that_was_edited_while_the_run_goes_on_is_put_on_record(
     before = read_record(file)["code"]
     monkeypatch.setattr("benchmark.environment.code_digest", lambda: "0" * 16)
     # Nobody knows what the first cell had loaded by then: both are told.
-    record_worker(tmp_path, "cpu")
+    record_worker(tmp_path, environment("cpu", 1, 1))
     told = software(read_record(file))
     assert [one.split(" (")[0] for one in told] == [f"code {before}", f"code {'0' * 16}"]
     assert len(machines(read_record(file))) == 1
     monkeypatch.setattr("benchmark.environment.package_version", lambda name: "9")
-    record_worker(tmp_path, "cpu")
-    record_worker(tmp_path, "cpu")
+    record_worker(tmp_path, environment("cpu", 1, 1))
+    record_worker(tmp_path, environment("cpu", 1, 1))
     assert len(software(read_record(file))) == 3
+
+
+def test_only_what_cells_were_worked_on_under_counts_and_what_they_name_must_be_there() -> None:
+    """As after a backup that was laid over a newer run: its environment.json knows too little."""
+    began, slow, newer = (
+        environment("cpu", threads, 1) | {"code": code}
+        for threads, code in ((1, "a"), (2, "a"), (1, "b"))
+    )
+    whole = {**began, OTHERS: [slow, newer]}
+    names = [identity(one) for one in (began, slow, newer)]
+    assert len({*names}) == 3
+    assert len(machines(used(whole, [[names[0]], [names[0]]]))) == 1
+    assert len(software(used(whole, [[names[0]], [names[1]]]))) == 1
+    assert len(machines(used(whole, [[names[0]], [names[1]]]))) == 2
+    assert len(software(used(whole, [[names[0], names[2]]]))) == 2
+    # Cells of an earlier version do not say: they may have been done under any.
+    assert used(whole, [[names[0]], []]) == used(whole, []) == whole
+    lacking = used(began, [[names[0]], [names[1]]])
+    assert lacking[LOST]
+    assert len(machines(lacking)) == 2
+    assert identity(began | {"variables": {"OMP_NUM_THREADS": "1"}}) == names[0]
+    assert identity(began | {"variables": {"ATEN_CPU_CAPABILITY": "default"}}) != names[0]
 
 
 def test_an_altered_record_is_not_sealed_as_right(tmp_path: Path) -> None:
@@ -143,10 +172,10 @@ def test_an_altered_record_is_not_sealed_as_right(tmp_path: Path) -> None:
     record_environment(tmp_path, environment("cpu", 1, 1))
     file.write_text(file.read_text().replace('"cores": ', '"cores": 9'))
     altered = file.read_bytes()
-    record_worker(tmp_path, "cpu")
+    record_worker(tmp_path, environment("cpu", 1, 1))
     assert file.read_bytes() == altered
     record_environment(tmp_path, environment("cpu", 1, 1))
-    record_worker(tmp_path, "cpu")
+    record_worker(tmp_path, environment("cpu", 1, 1))
     known = read_json(file)
     assert known["cores"] == environment("cpu", 1, 1)["cores"]
     assert OTHERS not in known
@@ -217,7 +246,7 @@ def test_code_and_packages_that_differ_are_told() -> None:
 def test_cells_that_shared_a_processor_with_others_are_on_another_machine(tmp_path: Path) -> None:
     for workers in (1, 2):
         record_environment(tmp_path, environment("cpu", 1, workers))
-        record_worker(tmp_path, "cpu")
+        record_worker(tmp_path, environment("cpu", 1, workers))
     alone, shared = sorted(machines(read_json(tmp_path / "environment.json")))
     assert alone.endswith(", 1 thread a cell, 1 cell at a time")
     assert shared.endswith(", 1 thread a cell, 2 cells at a time")

@@ -71,10 +71,6 @@ def test_a_stage_whose_process_stood_still_has_no_times(
         assert found & {*times, "pauses"} == ({"pauses"} if paused else times)
         assert {"steps", "images", "peak_rss_bytes", "sampling_seconds"} <= found
     assert capsys.readouterr().out.count("its times are not measured") == 1
-    with Stage("prepare", FakeDevice()) as stage:
-        stage.untimed = "made elsewhere"
-    assert "wall_seconds" not in {cost.measure for cost in stage.costs}
-    assert capsys.readouterr().out == "prepare: made elsewhere; its times are not measured\n"
 
 
 def test_the_device_is_synchronised_at_both_edges() -> None:
