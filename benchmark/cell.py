@@ -13,7 +13,7 @@ import gc
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,13 @@ from benchmark.failures import (
 )
 from benchmark.generate import Sampling, batches, noise_seed, sample, seed_everything
 from benchmark.measure import Cost, Stage, step_costs
-from benchmark.method_checked import check_pictures, check_saved, check_training
+from benchmark.method_checked import (
+    check_pictures,
+    check_saved,
+    check_torch,
+    check_training,
+    torch_state,
+)
 from benchmark.owner import OwnerLostError, confirm
 from benchmark.pauses import pauses
 from benchmark.pictures import flags_of, of_one_colour, read_picture, write_picture
@@ -83,13 +89,17 @@ class Bench:
     settings: Any
     task: Task
     prior: PriorImages
+    torch: Mapping[str, Any]
+    """`torch_state` before anything of the cell ran."""
 
     def stage(self, name: str) -> Stage:
         """The stage's clock; python, numpy and torch are seeded for it.
 
-        OwnerLostError when another process has taken the cell over.
+        OwnerLostError when another process has taken the cell over, MethodError when the stage
+        before left torch's switches otherwise than it found them.
         """
         confirm(self.folder.path)
+        check_torch(self.cell.method, self.circumstances.device, self.torch)
         self.circumstances.report(name, 0, 0)
         cell = self.cell
         seed_everything(cell.method, cell.subject, cell.split, cell.train_seed, name)
@@ -123,6 +133,7 @@ def run_cell(run: Path, cell: Cell, circumstances: Circumstances) -> bool:
             of_images, flags = image_stages(run, bench)
             costs += of_images
             write_json(folder.path / "cost.json", [dataclasses.asdict(cost) for cost in costs])
+            check_torch(cell.method, circumstances.device, bench.torch)
             folder.finish(cell, flags, environments(bench))
         except OwnerLostError:
             raise  # nothing may be written any more, not even that
@@ -198,6 +209,7 @@ def set_up(folder: CellFolder, cell: Cell, circumstances: Circumstances) -> Benc
         settings=method.Settings(**values),
         task=task,
         prior=prior,
+        torch=torch_state(circumstances.device),
     )
 
 

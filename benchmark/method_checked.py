@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,32 @@ def check_training(name: str, result: TrainResult) -> None:
     for count in counts:
         if not isinstance(count, Integral) or count < 0:
             raise MethodError(f"{name} gave {count!r} where a number of things is counted")
+
+
+def torch_state(device: str) -> dict[str, Any]:
+    """Torch's own switches: what changes how everything after it is computed and how fast."""
+    import torch
+
+    kinds = dict.fromkeys(("cpu", device.partition(":")[0]))
+    return {
+        "threads": torch.get_num_threads(),
+        "autocast": [kind for kind in kinds if torch.is_autocast_enabled(kind)],
+        "gradients": torch.is_grad_enabled(),
+        "inference mode": torch.is_inference_mode_enabled(),
+        "default dtype": torch.get_default_dtype(),
+        "precision of matrix products": torch.get_float32_matmul_precision(),
+        "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+    }
+
+
+def check_torch(name: str, device: str, before: Mapping[str, Any]) -> None:
+    """MethodError when torch's switches are not as `torch_state` found them `before`."""
+    for switch, now in torch_state(device).items():
+        if now != before[switch]:
+            raise MethodError(
+                f"{name} or a metric left torch's {switch} at {now}, not {before[switch]}: what "
+                "follows would be measured and scored otherwise"
+            )
 
 
 def check_saved(name: str, checkpoint: Path) -> None:

@@ -110,8 +110,11 @@ def _restore(folder: CellFolder, finding: Finding) -> bool:
         "files": {k.removeprefix(place): v for k, v in sums.items() if k.startswith(place)},
         "costs": [cost for cost in read_json(costs) if cost["stage"] in TRAINED],
     }
-    text = json_text(sealed(content)).encode()
-    if hashlib.sha256(text).hexdigest() != sums[file.name]:  # it is not the very file
+    for environment in [*(record.get("environments") or []), None]:
+        text = json_text(sealed(content | {"environment": environment})).encode()
+        if hashlib.sha256(text).hexdigest() == sums[file.name]:
+            break
+    else:  # it would not be the very file
         return False
     if file.is_file():
         run = folder.path.parent.parent

@@ -222,6 +222,8 @@ def _in_batches(
 
     if not items:
         return np.zeros((0, 0), dtype=np.float32)
+    if any(torch.is_autocast_enabled(kind) for kind in ("cpu", "cuda")):
+        raise RuntimeError("a metric left autocast on: embeddings would be rounded, and kept so")
     # TF32 would round the features of a GPU to 10 bits and make them unlike those of a CPU.
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         parts = [

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from benchmark import cell as cell_module
-from benchmark.atomic import read_json, read_record
+from benchmark.atomic import read_json, read_record, write_json
 from benchmark.cell import Circumstances, run_cell
 from benchmark.config import RunConfig
 from benchmark.plan import Cell, plan
@@ -413,3 +414,42 @@ def test_controls_have_neither_checkpoint_nor_training_costs(small: Small, tmp_p
     )
     assert jungle.tobytes() == beach.tobytes()
     assert copy != oracle
+
+
+def test_a_method_that_leaves_torch_otherwise_fails_before_anything_is_scored(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half the precision from here on: no score of its own or of a later cell could be trusted."""
+    kind = type(get_method("textual-inversion"))
+    images, left = kind.images, torch.autocast("cpu", dtype=torch.bfloat16)
+
+    def careless(self, *arguments):
+        found = images(self, *arguments)
+        if not torch.is_autocast_enabled("cpu"):
+            left.__enter__()
+        return found
+
+    monkeypatch.setattr(kind, "images", careless)
+    cell = trained_cell(small)
+    folder = cell_folder(tmp_path, cell.key)
+    try:
+        assert not run_cell(tmp_path, cell, Circumstances())
+    finally:
+        left.__exit__(None, None, None)
+    state = folder.state()
+    assert (state["kind_of_failure"], state["stage"]) == ("MethodError", "generate")
+    assert "left torch's autocast at ['cpu']" in state["message"]
+    assert not (folder.path / "scores.parquet").exists()
+
+
+def test_what_is_said_of_a_done_cell_cannot_be_edited_away(small: Small, tmp_path: Path) -> None:
+    cell = trained_cell(small)
+    folder = cell_folder(tmp_path, cell.key)
+    assert run_cell(tmp_path, cell, Circumstances(on_record=lambda: "here"))
+    file = folder.path / "cell.json"
+    record = read_json(file)
+    for name, value in (("flags", {"one_colour": {"count": 1}}), ("environments", ["there"])):
+        write_json(file, record | {name: value})
+        assert folder.state()["status"] == "pending"
+    write_json(file, record)
+    assert folder.done()

@@ -6,10 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from benchmark.failures import NotFiniteLossError
-from benchmark.method_checked import MethodError, check_pictures, check_saved, check_training
+from benchmark.method_checked import (
+    MethodError,
+    check_pictures,
+    check_saved,
+    check_torch,
+    check_training,
+    torch_state,
+)
 from textboost.compute import TrainResult
 
 RIGHT = TrainResult(7, [0.5, 0.25], [0.1, 0.0], 1, [4, 4])
@@ -43,6 +51,27 @@ def test_a_training_that_cannot_be_is_told(changes: dict[str, Any], said: str) -
 def test_a_loss_that_is_no_number_is_of_its_own_kind() -> None:
     with pytest.raises(NotFiniteLossError, match="step 2: the loss is inf"):
         check_training("mine", replace(RIGHT, losses=[0.5, math.inf]))
+
+
+def test_switches_of_torch_that_were_left_otherwise_are_told() -> None:
+    before = torch_state("cuda:1")
+    check_torch("mine", "cuda:1", before)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        with pytest.raises(
+            MethodError, match=f"left torch's threads at {threads + 1}, not {threads}"
+        ):
+            check_torch("mine", "cuda:1", before)
+    finally:
+        torch.set_num_threads(threads)
+    with (
+        torch.autocast("cpu", dtype=torch.bfloat16),
+        pytest.raises(MethodError, match=r"mine or a metric left torch's autocast at \['cpu'\]"),
+    ):
+        check_torch("mine", "cuda:1", before)
+    with torch.no_grad(), pytest.raises(MethodError, match="gradients at False, not True"):
+        check_torch("mine", "cuda:1", before)
 
 
 @pytest.mark.parametrize("name", [None, ".weights.safetensors", ".cache/weights.safetensors"])

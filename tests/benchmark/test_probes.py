@@ -108,9 +108,13 @@ def test_damage_to_the_untouched_side_is_mended(
     paths, texts = first["drift"]
     pictures = [path.read_bytes() for path in paths]
     paths[0].write_bytes(b"")
-    (paths[0].parent / "texts.safetensors").write_bytes(b"no tensors")
-    mended = prober().untouched()
-    assert len(loads) == 2
+    file = paths[0].parent / "texts.safetensors"
+    whole = file.read_bytes()
+    for damaged in (b"no tensors", whole[:-1] + bytes([whole[-1] ^ 1])):
+        file.write_bytes(damaged)
+        mended = prober().untouched()
+        assert file.read_bytes() == whole
+    assert len(loads) == 3
     assert [path.read_bytes() for path in mended["drift"][0]] == pictures
     for one, other, third in zip(texts, again["drift"][1], mended["drift"][1], strict=True):
         assert np.array_equal(one, other)

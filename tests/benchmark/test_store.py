@@ -214,6 +214,20 @@ def test_a_configuration_that_was_changed_in_its_run_is_refused(run: Run) -> Non
     assert Run.open(run.path).config == run.config
 
 
+def test_a_run_whose_record_was_changed_or_lost_is_refused(run: Run) -> None:
+    """It holds warnings that a report would lack."""
+    file = run.path / "run.json"
+    before = file.read_text()
+    file.write_text(before.replace('"title": "', '"title": "Another '))
+    for harm in ("changed", "lost"):
+        if harm == "lost":
+            file.unlink()
+        with pytest.raises(UserError, match=r"run\.json is missing or not as it was written"):
+            Run.open(run.path)
+    file.write_text(before)
+    assert Run.open(run.path).about == run.about
+
+
 def test_another_process_sees_that_a_cell_is_busy(run: Run) -> None:
     folder = cell_folder(run.path, run.planned[0].key)
     code = (

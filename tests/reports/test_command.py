@@ -1,7 +1,10 @@
 """`tbbench report` with several runs, with a base, and with options that do not fit."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from io import StringIO
 
 import pandas as pd
@@ -170,3 +173,18 @@ def test_tables_and_a_paper_folder_are_written_beside_the_page(runs, tmp_path):
         assert f"written: {path}\n" in done.stdout
     assert not (tmp_path / "out" / "table_main.csv").exists()
     assert (tmp_path / "out" / "index.html").is_file()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_knows_few_characters_stops_no_report(runs, tmp_path, encoding):
+    """As with LANG=de_DE.ISO-8859-1: tables hold arrows."""
+    command = [sys.executable, "-m", "benchmark.cli", "report", str(runs / "new")]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "fidelity" in done.stdout.decode(encoding)
+    assert b"?" in done.stdout  # in the place of an arrow

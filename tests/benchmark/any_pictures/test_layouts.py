@@ -169,6 +169,21 @@ def test_a_run_of_ours_is_scored_with_other_metrics(tmp_path: Path, score: Score
     assert list(again.problems["kind"]) == []
 
 
+def test_a_picture_that_is_not_as_the_run_made_it_is_told_and_not_scored(
+    tmp_path: Path, score: Score
+) -> None:
+    """As opened and saved in an editor: it would be scored as the run's own method."""
+    run = score(textboost_folder(tmp_path / "mine"), *TOY, out=tmp_path / "first").run
+    edited = sorted(run.glob("cells/*/images/*.png"))[0]
+    Image.new("RGB", (64, 64), "white").save(edited)
+    again = score(run, *TOY[2:], out=tmp_path / "again")
+    (altered,) = again.problems[again.problems["kind"] == "altered"].to_dict("records")
+    assert altered["file"] == edited.relative_to(run).as_posix()
+    assert altered["what"] == "another checksum than in cell.json"
+    whole = len(SUBJECTS) * len(PROMPTS) * len(SEEDS)
+    assert again.results["image"].nunique() == whole - 1
+
+
 @pytest.mark.slow
 def test_a_run_keeps_its_methods_presets_and_backbone(tmp_path: Path, small, score: Score) -> None:
     from rich.console import Console

@@ -111,8 +111,7 @@ def test_a_run_of_another_kind_is_never_overwritten(
     folder: Path, tmp_path: Path, score: Score
 ) -> None:
     first = score(folder, *TOY)
-    about = json.loads((first.run / "run.json").read_text())
-    (first.run / "run.json").write_text(json.dumps(about | {"kind": None}))
+    write_sealed(first.run / "run.json", read_record(first.run / "run.json") | {"kind": None})
     before = times(first.run)
     assert "is a run of another kind" in score(folder, *TOY).err
     assert "is what is to be scored" in score(first.run, *TOY).err

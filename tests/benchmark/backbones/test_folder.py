@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -61,6 +62,17 @@ def test_large_files_are_hashed_once(copy: Path, monkeypatch: pytest.MonkeyPatch
     hashed.clear()
     assert folders.folder_revision(copy) != expected
     assert [name for name in hashed if name.endswith(".safetensors")] == [weights.name]
+    assert folders.folder_revision(copy) != expected
+
+    # Other weights of the same size and the same time, as from an archive with fixed times.
+    state = weights.stat()
+    other = weights.with_name("other")
+    other.write_bytes(weights.read_bytes()[:-1] + b"\2")
+    os.utime(other, ns=(state.st_atime_ns, state.st_mtime_ns))
+    before = folders.folder_revision(copy)
+    other.replace(weights)
+    assert weights.stat().st_mtime_ns == state.st_mtime_ns
+    assert folders.folder_revision(copy) != before
 
 
 def test_a_cache_that_cannot_be_written_does_no_harm(
