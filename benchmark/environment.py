@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import subprocess
@@ -115,11 +116,16 @@ def cores() -> float:
 def _software() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
-        "packages": {name: package_version(name) for name in PACKAGES},
         "git_commit": git_commit(),
-        "code": code_digest(),
+        **installed(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
+
+
+def installed() -> dict[str, Any]:
+    """`packages` and `code` as they lie there now: what may change while a process runs."""
+    packages = {name: package_version(name) for name in PACKAGES}
+    return {"packages": packages, "code": code_digest()}
 
 
 def identity(entry: Mapping[str, Any]) -> str:
@@ -196,8 +202,7 @@ def used(environment: Mapping[str, Any], identities: Iterable[Collection[str]]) 
         return dict(environment)
     # `worker`: somebody worked under each of these.
     whole = joined([{"worker": {}, **entry} for entry in reversed(found)])
-    lost = environment.get(LOST) or wanted - every.keys()
-    return {**whole, LOST: True} if lost else whole
+    return {**whole, LOST: True} if wanted - every.keys() else whole
 
 
 def entries(known: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -341,7 +346,15 @@ def code_digest() -> str:
     """16 hex digits of every module that an outcome may depend on, as they lie there now."""
     root = Path(__file__).resolve().parent.parent
     files = sorted(path for name in CODE for path in (root / name).rglob("*.py"))
-    return digest([[f.relative_to(root).as_posix(), f.read_text("utf-8")] for f in files], 16)
+    states = ((path, path.stat()) for path in files)
+    return _digest(root, tuple((path, s.st_mtime_ns, s.st_size, s.st_ino) for path, s in states))
+
+
+@functools.lru_cache(maxsize=1)
+def _digest(root: Path, files: tuple[tuple[Path, int, int, int], ...]) -> str:
+    """Over the files' content, which is read again when one has changed. files: each with its
+    time of change, size and inode."""
+    return digest([[f.relative_to(root).as_posix(), f.read_text("utf-8")] for f, *_ in files], 16)
 
 
 def git_commit() -> str | None:

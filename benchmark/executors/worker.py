@@ -19,6 +19,8 @@ from benchmark.embedding_cache import LIMIT_VARIABLE
 from benchmark.executors import Job
 from benchmark.pauses import watch
 
+_known: dict[str, dict[str, Any]] = {}
+"""Device -> what `environment` said of it in this process, which has one job."""
 REPORT_SECONDS = 0.1
 """Step reports closer together than this are left out."""
 
@@ -53,10 +55,13 @@ def work(text: str, device: str, asked: float, messages: Connection) -> None:
 
 def environment_of(job: Job, device: str) -> dict[str, Any]:
     """The machine, the software and how the job shares them, as they are now."""
-    from benchmark.environment import environment
+    from benchmark.environment import environment, installed
 
-    batches = {"generating": job.generation_batch, "scoring": job.scoring_batch}
-    return environment(device, job.threads, job.at_a_time, job.deterministic, batches)
+    if device not in _known or not installed().items() <= _known[device].items():
+        batches = {"generating": job.generation_batch, "scoring": job.scoring_batch}
+        asked = (device, job.threads, job.at_a_time, job.deterministic, batches)
+        _known[device] = environment(*asked)
+    return _known[device]
 
 
 def set_up(job: Job) -> None:
