@@ -100,7 +100,7 @@ class CellFolder:
         if content.get("key", self.path.name) != self.path.name:
             content = {}
         status = content.get("status", "pending")
-        altered = content.get("told", _told(content)) != _told(content)
+        altered = content.get("told", told_digest(content)) != told_digest(content)
         if status == "done" and (altered or content.get("outcome") != self._outcome()):
             status = "pending"
         attempts = content.get("attempts")
@@ -149,7 +149,7 @@ class CellFolder:
             "flags": dict(flags or {}),
             "environments": sorted(environments),
         }
-        told["told"] = _told(told)
+        told["told"] = told_digest(told)
         self._write(cell.to_json(), "done", self.state()["attempts"], told)
 
     def fail(
@@ -248,7 +248,7 @@ class CellFolder:
         return found
 
 
-def _told(content: Mapping[str, Any]) -> str:
+def told_digest(content: Mapping[str, Any]) -> str:
     """A checksum of what reports say of a cell beside its scores and costs."""
     return digest([content.get("flags") or {}, content.get("environments") or []], 16)
 

@@ -15,12 +15,12 @@ from benchmark.bundle.choice_check import choice_differences
 from benchmark.own_photos import set_name
 from benchmark.plan import Cell, cell_key
 from benchmark.records import seal_holds
-from benchmark.store import CELL_VERSION, OUTCOME, Run
+from benchmark.store import CELL_VERSION, OUTCOME, Run, told_digest
 from benchmark.subjects import PHOTOS
 
 RECORDED = {
     *("version", "key", "status", "kind_of_failure", "message", "attempts"),
-    *("stage", "log_tail", "outcome", "artifacts", "flags", "cell"),
+    *("stage", "log_tail", "outcome", "artifacts", "flags", "environments", "told", "cell"),
 }
 """What cell.json holds."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -72,6 +72,8 @@ def _cell(run: Run, key: str, planned: Cell | None) -> Iterator[str]:
     if record.get("version") not in range(1, CELL_VERSION + 1):
         knows = f"this one knows 1 to {CELL_VERSION}"
         yield f"{where}/cell.json: version is {record.get('version')!r}, and {knows}"
+    if record.get("told", told_digest(record)) != told_digest(record):
+        yield f"{where}/cell.json: its flags and environments are not those it was written with"
     if record.get("status") == "done":
         for name in OUTCOME:
             recorded = (record.get("outcome") or {}).get(name)
@@ -79,6 +81,9 @@ def _cell(run: Run, key: str, planned: Cell | None) -> Iterator[str]:
             if recorded != found:
                 yield f"{where}/{name} is not the file whose SHA-256 cell.json recorded"
         yield from _checkpoint(folder / "checkpoint.json", read_json(folder / "cost.json"), where)
+        trained = read_record(folder / "checkpoint.json").get("environment")
+        if trained and trained not in (record.get("environments") or []):
+            yield f"{where}/cell.json: environments lack that of its training"
 
 
 def _odd(run: Run, key: str, stated: Mapping[str, Any]) -> str:
@@ -100,7 +105,7 @@ def _checkpoint(file: Path, costs: Any, where: str) -> Iterator[str]:
     record = read_record(file)
     if seal_holds(file) is False:
         yield f"{where}/checkpoint.json: its seal is another record's"
-    for name in sorted(record.keys() - {"key", "files", "costs"}):
+    for name in sorted(record.keys() - {"key", "files", "costs", "environment"}):
         yield f"{where}/checkpoint.json: {name} does not belong there"
     if record.get("key", file.parent.name) != file.parent.name:
         yield f"{where}/checkpoint.json: its key is another cell's"
