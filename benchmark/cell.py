@@ -11,14 +11,14 @@ import contextlib
 import dataclasses
 import gc
 import sys
-import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.atomic import checksums, digest, files_under, new_folder, read_record, write_json
+from benchmark.atomic import checksums, files_under, new_folder, read_record, write_json
+from benchmark.cell_pictures import make_pictures, make_probes
 from benchmark.devices import Device, open_device
 from benchmark.failures import (
     START,
@@ -28,18 +28,16 @@ from benchmark.failures import (
     redacted,
     writable,
 )
-from benchmark.generate import Sampling, batches, noise_seed, sample, seed_everything
+from benchmark.generate import Sampling, seed_everything
 from benchmark.measure import Cost, Stage, step_costs
 from benchmark.method_checked import (
-    check_pictures,
     check_saved,
     check_torch,
     check_training,
     torch_state,
 )
 from benchmark.owner import OwnerLostError, confirm
-from benchmark.pauses import pauses
-from benchmark.pictures import flags_of, of_one_colour, read_picture, write_picture
+from benchmark.pictures import flags_of
 from benchmark.plan import Cell, backbone_of, subjects_of
 from benchmark.prior import PriorImages
 from benchmark.records import read_intact, write_sealed
@@ -50,11 +48,9 @@ from benchmark.together import parts, subject_together
 from textboost.compute import Compute
 
 if TYPE_CHECKING:
-    from diffusers import DiffusionPipeline
     from PIL import Image
 
-    from benchmark.metrics.probed import Probed
-    from methods import ImageRequest, Method, Task
+    from methods import Method, Task
     from methods.interface import Companion
 
 
@@ -312,105 +308,3 @@ def image_stages(run: Path, bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
             probed=found,
         )
     return [*costs, *score.costs], flags_of(made.one_colour)
-
-
-def make_probes(bench: Bench, pipe: DiffusionPipeline) -> Probed:
-    """What metrics want of the trained model without the subject, and the same untouched."""
-    from benchmark.probes import Prober, both
-
-    cell, compute = bench.cell, bench.task.compute
-    prober = Prober(
-        cell.probes,
-        _sampling(cell),
-        cell.backbone_revision,
-        compute.precision,
-        compute.device,
-        lambda: backbone_of(cell).load(compute.device, compute.precision),
-        lambda done, total: bench.circumstances.report("probe", done, total),
-    )
-    trained = prober.trained(pipe, bench.folder.path / "probes", _origin(bench))
-    return both(trained, prober.untouched())
-
-
-@dataclass(frozen=True)
-class Made:
-    """The pictures of a cell."""
-
-    seconds_before: float
-    """What earlier attempts spent on the pictures they left."""
-    one_colour: Sequence[str]
-    """Files that are of one single colour."""
-
-
-def make_pictures(bench: Bench, pipe: DiffusionPipeline, environment: str | None = None) -> Made:
-    """Makes the pictures that are missing, in whole batches, always in the same order.
-
-    environment: what the machine and the software are called that they are made with.
-    """
-    from methods import ImageRequest
-
-    cell, method, folder = bench.cell, bench.method, bench.folder
-    origin = _origin(bench)
-    spent_file = folder.path / "generate.json"
-    before = read_intact(spent_file)
-    spent: dict[str, float] = before.get("seconds") or {}
-    known = before.get("environments") or []
-    made_with = sorted({*known, environment} if environment else known)
-    earlier = 0.0
-    plain: list[str] = []
-    wanted = [(id, seed) for id in cell.prompts for seed in cell.seeds]
-    size = bench.circumstances.generation_batch
-    for number, batch in enumerate(batches(wanted, size)):
-        bench.circumstances.report("generate", number * size, len(wanted))
-        names = [folder.image(id, seed).name for id, seed in batch]
-        requests = [
-            ImageRequest(
-                prompt=method.prompt(cell.prompts[id], bench.task, bench.settings),
-                template=cell.prompts[id],
-                seed=seed,
-            )
-            for id, seed in batch
-        ]
-        abouts = [{"prompt": one.prompt, "seed": str(one.seed)} for one in requests]
-        kept = {
-            name: read_picture(folder.images / name, origin, about)
-            for name, about in zip(names, abouts, strict=True)
-        }
-        # A picture whose time is lost is made again: it would count as made in no time.
-        if all(name in spent and image for name, image in kept.items()):
-            earlier += sum(spent[name] for name in names)
-            plain += [name for name, image in kept.items() if image and of_one_colour(image)]
-            continue
-        begin, pauses_before = time.perf_counter(), pauses()
-        images = method.images(
-            pipe, requests, bench.task, bench.settings, lambda p, r: _generate(cell, p, r)
-        )
-        # Controls show photos and drawings as they are.
-        side = cell.resolution if method.trains else None
-        check_pictures(cell.method, images, len(requests), side)
-        for about, name, image in zip(abouts, names, images, strict=True):
-            write_picture(folder.images / name, image, origin, about)
-        plain += [name for name, image in zip(names, images, strict=True) if of_one_colour(image)]
-        seconds = (time.perf_counter() - begin) / len(batch)
-        if pauses() == pauses_before:
-            spent |= dict.fromkeys(names, seconds)
-            write_sealed(spent_file, {"seconds": spent, "environments": made_with})
-    return Made(earlier, plain)
-
-
-def _origin(bench: Bench) -> str:
-    """What marks a picture as made for this cell by this checkpoint."""
-    files = read_record(bench.folder.path / "checkpoint.json").get("files")
-    return digest([bench.cell.key, files], 16)
-
-
-def _generate(
-    cell: Cell, pipe: DiffusionPipeline, requests: list[ImageRequest]
-) -> list[Image.Image]:
-    ids = {template: id for id, template in cell.prompts.items()}
-    seeds = [noise_seed(cell.subject, ids[r.template], r.seed) for r in requests]
-    return sample(pipe, [request.prompt for request in requests], seeds, _sampling(cell))
-
-
-def _sampling(cell: Cell) -> Sampling:
-    return Sampling(cell.steps, cell.guidance_scale, cell.sampler, cell.resolution)

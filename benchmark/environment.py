@@ -48,8 +48,9 @@ VARIABLES = (
     *("MKL_NUM_THREADS", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_NUM_THREADS"),
     *("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"),
 )
-_HAS_AFFINITY = hasattr(psutil.Process, "cpu_affinity")
 """Environment variables that change time, memory or rounding; recorded where they are set."""
+
+_HAS_AFFINITY = hasattr(psutil.Process, "cpu_affinity")
 
 OTHERS = "other_environments"
 """Key of environment.json: the same facts of other machines that worked on the run, or of the same

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark import cell as cell_module
+from benchmark import cell_pictures
 from benchmark.atomic import read_json, read_record, write_json
 from benchmark.cell import Circumstances, run_cell
 from benchmark.config import RunConfig
@@ -222,7 +222,7 @@ def test_pictures_whose_batch_stood_still_are_made_again(
     go_on: Callable[[], None],
 ) -> None:
     """They have no time to count with when an attempt goes on with what an earlier one left."""
-    sample, calls = cell_module.sample, []
+    sample, calls = cell_pictures.sample, []
 
     def stopped_in_the_second(*arguments: Any) -> Any:
         calls.append(1)
@@ -230,7 +230,7 @@ def test_pictures_whose_batch_stood_still_are_made_again(
             go_on()
         return sample(*arguments)
 
-    monkeypatch.setattr(cell_module, "sample", stopped_in_the_second)
+    monkeypatch.setattr(cell_pictures, "sample", stopped_in_the_second)
     cell, folder = killed(small, tmp_path, "generate", 3)
     assert len(calls) == 3
     assert len(read_record(folder.path / "generate.json")["seconds"]) == 2
