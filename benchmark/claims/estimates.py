@@ -7,7 +7,7 @@ from typing import Any
 from benchmark.backbones import NAMED
 from benchmark.claims.language import Arm, Expression
 from benchmark.claims.measures import PREDICTABLE, Measure
-from benchmark.claims.units import shown
+from benchmark.claims.units import beside
 from benchmark.claims.verdict import Finding, Kind
 from benchmark.errors import UserError
 
@@ -71,7 +71,7 @@ def prediction_beside(expression: Expression, backbone: str | None, preset: str)
         return {}
     return {
         "value": found.estimate,
-        "shown": shown(found.estimate, expression.unit),
+        "shown": beside(found.estimate, expression.unit, expression.bound.text),
         "kind": found.kind,
         "about": found.evidence,
     }

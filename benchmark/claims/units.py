@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
@@ -39,6 +40,26 @@ def in_base_unit(digits: str, suffix: str, unit: Unit) -> float:
         return float(Decimal(digits) * SUFFIXES[unit][suffix])
     except ArithmeticError:
         raise ValueError(f"{digits} {suffix} is larger than any quantity") from None
+
+
+def suffix_of(bound: str | None, unit: Unit) -> str:
+    """The unit that a bound's last number is written in: `GiB` of `within 2% of 13.94 GiB`.
+
+    Empty for a plain number, and for what is no unit of that quantity.
+    """
+    found = re.search(r"[0-9] ?([A-Za-z%]+)$", bound or "")
+    return found[1] if found and found[1] in SUFFIXES[unit] else ""
+
+
+def beside(value: float, unit: Unit, bound: str | None) -> str:
+    """`shown`, but in the unit that the bound is written in, where it has one."""
+    suffix = suffix_of(bound, unit)
+    if not suffix:
+        return shown(value, unit)
+    scaled = value / float(SUFFIXES[unit][suffix])
+    whole = scaled.is_integer() and unit in ("count", "bytes")
+    gap = "" if unit in ("count", "ratio") else " "
+    return f"{scaled:,.0f}{gap}{suffix}" if whole else f"{scaled:.4g}{gap}{suffix}"
 
 
 def shown(value: float, unit: Unit) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
+    from rich.table import Table
 
 FAILED, USER_MISTAKE, INTERRUPTED = 1, 2, 130
 """Exit codes beside 0; 1 is also a regression or a refuted claim."""
@@ -35,6 +36,16 @@ def open_console(**options: Any) -> Console:
     if not stream.isatty() and "COLUMNS" not in os.environ:
         options.setdefault("width", 10_000)
     return Console(**options)
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Prints a table; without a terminal no line of it ends in the blanks that fill its columns."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as printed:
+        console.print(table)
+    console.file.write("\n".join(line.rstrip() for line in printed.get().split("\n")))
 
 
 @contextmanager

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, READABLE, complete, examples, judging, open_console
+from benchmark.commands import (
+    FAILED,
+    READABLE,
+    complete,
+    examples,
+    judging,
+    open_console,
+    print_table,
+)
 from benchmark.commands.as_json import AsJson, print_json
 
 if TYPE_CHECKING:
@@ -75,7 +83,7 @@ def verify(
         print_json([verdict.to_json() for verdict in verdicts])
     else:
         console = open_console(highlight=False)
-        console.print(_table(verdicts))
+        print_table(console, _table(verdicts))
         console.print(_count(verdicts), markup=False)
     bad = {"REFUTED", "INCONCLUSIVE", "NOT MEASURED"} if strict else {"REFUTED"}
     if any(verdict.verdict in bad for verdict in verdicts):
@@ -86,7 +94,7 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from benchmark.claims.units import shown
+    from benchmark.claims.units import beside
 
     table = Table(box=None, pad_edge=False)
     table.add_column("verdict", no_wrap=True)
@@ -96,9 +104,11 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
         word = f"{verdict.verdict}\n({verdict.label})" if verdict.label else verdict.verdict
         found = "-"
         if verdict.estimate is not None and verdict.unit is not None:
-            found = f"{shown(verdict.estimate, verdict.unit)} {verdict.kind}"
+            found = f"{beside(verdict.estimate, verdict.unit, verdict.bound)} {verdict.kind}"
             if verdict.low is not None and verdict.high is not None and verdict.n is not None:
-                ends = (shown(end, verdict.unit) for end in (verdict.low, verdict.high))
+                ends = (
+                    beside(end, verdict.unit, verdict.bound) for end in (verdict.low, verdict.high)
+                )
                 found += f" [{' to '.join(ends)}], n = {verdict.n}"
         elif verdict.predicted:
             found = f"predicted: {verdict.predicted['shown']}"

@@ -124,6 +124,7 @@ def test_the_table_says_what_rests_on_what(run, tbbench):
     code, out, _ = tbbench("verify", write("mine.toml", TRUE, OPEN), str(run))
     text = " ".join(out.split())
     assert code == 0
+    assert [line for line in out.splitlines() if line != line.rstrip()] == []
     assert "SUPPORTED" in text
     assert "(toy, part)" in text
     assert "measured [" in text

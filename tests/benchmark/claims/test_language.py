@@ -7,7 +7,7 @@ import random
 import pytest
 
 from benchmark.claims.language import Arm, Bound, ExpressionError, parse
-from benchmark.claims.units import in_base_unit, shown
+from benchmark.claims.units import beside, in_base_unit, shown
 
 # Expression -> form, what is measured, methods, backbone, ends of the bound, whether they belong.
 GOOD = [
@@ -234,6 +234,26 @@ def test_units_are_the_float_next_to_what_is_written(digits, suffix, unit, value
 )
 def test_values_as_people_read_them(value, unit, text):
     assert shown(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "bound", "text"),
+    [
+        (14.97e9, "bytes", "within 2% of 13.94 GiB", "13.94 GiB"),
+        (76_684_000.0, "bytes", "within 5% of 75 MB", "76.68 MB"),
+        (942_577.0, "bytes", "within 5% of 930_816 B", "942,577 B"),
+        (942_577.0, "bytes", "<= 1_000_000", "942.6 kB"),
+        (678_912.0, "count", "between 0.65M and 0.75M", "0.6789M"),
+        (678_912.0, "count", "== 678_912", "678,912"),
+        (0.7126, "ratio", ">= 70%", "71.26%"),
+        (0.7126, "ratio", "within 5% of 0.7", "0.7126"),
+        (90.0, "seconds", "< 2 min", "1.5 min"),
+        (0.5, "score", "> 0", "0.5"),
+        (2.5, "seconds", None, "2.5 s"),
+    ],
+)
+def test_what_is_found_stands_in_the_unit_of_its_bound(value, unit, bound, text):
+    assert beside(value, unit, bound) == text
 
 
 @pytest.mark.parametrize("number", ["9e999999999 kB", "1e99999999999999999999999999 kB"])
