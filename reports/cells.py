@@ -59,6 +59,8 @@ class Head:
     """The title, cut where narrow formats may break it."""
     kind: str = NUMBER
     """`text`, `long text` (which may be broken into lines) or `number`."""
+    printed: bool = True
+    """Whether LaTeX has the column too, which has less room than the others."""
 
     @property
     def title(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.claims.units import SUFFIXES, suffix_of
 from reports import format as show
 from reports.cells import LONG_TEXT, NOTHING, TEXT, Cell, Head, Table, made, text
 from reports.cost_figures import COSTS, MACHINES, cost_cells, cost_head, of_several_machines
@@ -73,7 +74,8 @@ def claims_in_cells(verdicts: Sequence[Mapping[str, Any]]) -> Table:
     """Claims and what became of them, from the records of verdicts.json of one run or several.
 
     A verdict's label (`toy`, `random weights`, ...) stands beside it: such a one says nothing of a
-    paper. The run is named where the records are of several.
+    paper. The run is named where the records are of several. An estimate is in the unit of its
+    bound, and has no interval where it was counted.
     """
     several = len({verdict.get("run") for verdict in verdicts if verdict.get("run")}) > 1
     rows = [
@@ -83,14 +85,7 @@ def claims_in_cells(verdicts: Sequence[Mapping[str, Any]]) -> Table:
             text(verdict.get("sentence")),
             text(_words(verdict.get("claims"))),
             text(_labelled(verdict)),
-            Cell(
-                _number(verdict.get("estimate")),
-                "estimate",
-                _number(verdict.get("low")),
-                _number(verdict.get("high")),
-                absent=show.NOT_MEASURED,
-            ),
-            text(_words(verdict.get("unit"))),
+            *_estimate(verdict),
             Cell(_number(verdict.get("n")), "count"),
             text(_words(verdict.get("bound"))),
             text(_words(verdict.get("source"))),
@@ -100,9 +95,9 @@ def claims_in_cells(verdicts: Sequence[Mapping[str, Any]]) -> Table:
     ]
     heads = [
         *([Head(("run",), TEXT)] if several else []),
-        Head(("id",), TEXT),
+        Head(("id",), TEXT, printed=False),
         Head(("sentence",), LONG_TEXT),
-        Head(("claimed",), LONG_TEXT),
+        Head(("file",), TEXT, printed=False),
         Head(("verdict",), TEXT),
         Head(("estimate",)),
         Head(("unit",), TEXT),
@@ -112,6 +107,18 @@ def claims_in_cells(verdicts: Sequence[Mapping[str, Any]]) -> Table:
         Head(("kind",), TEXT),
     ]
     return made("claims", "Claims, and what the measurements say of them.", heads, rows)
+
+
+def _estimate(verdict: Mapping[str, Any]) -> tuple[Cell, Cell]:
+    """What was found, with its interval, and the unit it is in."""
+    unit = verdict.get("unit")
+    suffix = suffix_of(str(verdict.get("bound")), unit) if unit in SUFFIXES else ""
+    factor = float(SUFFIXES[unit][suffix]) if suffix else 1.0
+    value, low, high = (_number(verdict.get(name)) / factor for name in ("estimate", "low", "high"))
+    if low == high:
+        low = high = math.nan
+    found = Cell(value, "estimate", low, high, absent=show.NOT_MEASURED)
+    return found, text(suffix or _words(unit))
 
 
 def _labelled(verdict: Mapping[str, Any]) -> object:

@@ -101,8 +101,10 @@ def of_unit(value: float, unit: str) -> str:
 
 
 def estimate(value: float) -> str:
-    """A figure of any size with four digits: `0.1234`, `2.5e+07`."""
-    return MISSING if math.isnan(value) else f"{value:.4g}"
+    """A figure of any size with four digits, a whole number in full: `0.1234`, `678,912`."""
+    if math.isnan(value):
+        return MISSING
+    return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
 
 
 def brackets(low: float, high: float, unit: str = "score") -> str:

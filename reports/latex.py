@@ -6,8 +6,10 @@ become LaTeX's accents, and what pdflatex has no letter for becomes its code poi
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
+from itertools import pairwise
 
 from reports import format as show
 from reports.cells import LONG_TEXT, NUMBER, Cell, Head, Table
@@ -15,6 +17,10 @@ from reports.cells import LONG_TEXT, NUMBER, Cell, Head, Table
 PACKAGES = ("booktabs", "graphicx")
 LONGEST_TEXT = 300
 """Characters of a text that may be broken into lines."""
+LETTERS = 26
+"""Characters that a line of such a text holds at least, on an average."""
+LINES = 50
+"""Lines of a float at most. A float that is cut at the foot of its page would lose its rest."""
 
 ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -71,39 +77,76 @@ def escaped(text: object, limit: int | None = show.LONGEST_NAME) -> str:
 
 
 def latex(table: Table) -> str:
-    """The table as a float, no wider than the line it stands on."""
-    columns = "".join(_column(head) for head in table.heads)
-    lines = []
-    for number, row in enumerate(table.rows()):
-        if number in table.rules:
-            lines.append(r"\midrule")
-        entries = [_entry(cell, head) for cell, head in zip(row, table.heads, strict=True)]
-        lines.append(" & ".join(entries) + r" \\")
-    ranks = {cell.rank for row in table.rows() for cell in row}
+    """The table as a float, or as several of a page or less, no wider than the line."""
+    places = [place for place, head in enumerate(table.heads) if head.printed]
+    heads = [table.heads[place] for place in places]
+    rows = [[row[place] for place in places] for row in table.rows()]
+    parts = _parts(rows, heads)
+    ranks = {cell.rank for row in rows for cell in row}
     notes = [meaning for rank, meaning in LEGEND.items() if rank in ranks]
     notes += [escaped(note, limit=None) for note in table.notes]
+    floats = [f"% Needs \\usepackage{{{','.join(PACKAGES)}}} in the preamble."]
+    for number, part in enumerate(parts, start=1):
+        caption = escaped(table.caption, limit=LONGEST_TEXT)
+        label = rf"\label{{tab:{table.name.replace('_', '-')}}}"
+        if len(parts) > 1:
+            caption += f" Part {number} of {len(parts)}."
+        if number > 1:
+            # All parts have the number of the first, and stand once in a list of tables.
+            titled = [r"\addtocounter{table}{-1}", rf"\caption[]{{{caption}}}"]
+        else:
+            titled = [rf"\caption{{{caption}}}", label]
+        lines = []
+        for place in part:
+            if place in table.rules and place > part.start:
+                lines.append(r"\midrule")
+            entries = [_entry(cell, head) for cell, head in zip(rows[place], heads, strict=True)]
+            lines.append(" & ".join(entries) + r" \\")
+        floats += _float(heads, titled, lines, notes if number == len(parts) else [])
+    return "\n".join([*floats, ""])
+
+
+def _float(
+    heads: Sequence[Head], titled: Sequence[str], rows: Sequence[str], notes: Sequence[str]
+) -> list[str]:
+    """The lines of one float; `titled` are those of its caption, `rows` those of its rows."""
+    columns = "".join(_column(head) for head in heads)
     below = [r"\par\smallskip", rf"{{\raggedright\footnotesize {' '.join(notes)}\par}}"]
-    return "\n".join(
-        [
-            f"% Needs \\usepackage{{{','.join(PACKAGES)}}} in the preamble.",
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{escaped(table.caption, limit=LONGEST_TEXT)}}}",
-            rf"\label{{tab:{table.name.replace('_', '-')}}}",
-            r"\smallskip",
-            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
-            r"\toprule",
-            " & ".join(_head(head) for head in table.heads) + r" \\",
-            r"\midrule",
-            *lines,
-            r"\bottomrule",
-            r"\end{tabular}}",
-            *(below if notes else []),
-            r"\end{table}",
-            "",
-        ]
-    )
+    return [
+        r"\begin{table}",
+        r"\centering",
+        *titled,
+        r"\smallskip",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
+        r"\toprule",
+        " & ".join(_head(head) for head in heads) + r" \\",
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}}",
+        *(below if notes else []),
+        r"\end{table}",
+    ]
+
+
+def _parts(rows: Sequence[Sequence[Cell]], heads: Sequence[Head]) -> list[range]:
+    """The rows of every float: as many as have `LINES` lines, and at least one."""
+    starts, filled = [0], 0
+    for place, row in enumerate(rows):
+        lines = max(_lines(cell, head) for cell, head in zip(row, heads, strict=True))
+        if place > starts[-1] and filled + lines > LINES:
+            starts.append(place)
+            filled = 0
+        filled += lines
+    return [range(*ends) for ends in pairwise([*starts, len(rows)])]
+
+
+def _lines(cell: Cell, head: Head) -> int:
+    """Lines of an entry, at most: those of a long text wrap."""
+    if head.kind != LONG_TEXT:
+        return 1
+    return max(1, math.ceil(len(show.plain(cell.number, LONGEST_TEXT)) / LETTERS))
 
 
 def document(tables: Sequence[str], figures: Sequence[str]) -> str:
@@ -139,7 +182,7 @@ def _letter(c: str) -> str:
 
 
 def _column(head: Head) -> str:
-    return {NUMBER: "r", LONG_TEXT: "p{4cm}"}.get(head.kind, "l")
+    return {NUMBER: "r", LONG_TEXT: "p{5cm}"}.get(head.kind, "l")
 
 
 def _head(head: Head) -> str:

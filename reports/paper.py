@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from benchmark.atomic import write_bytes, write_text
+from reports.cells import Table
 from reports.export import all_tables, write_files
 from reports.figure_set import figure_set
 from reports.figures import pdf
 from reports.latex import document
 from reports.naming import PLAIN, Naming
 from reports.tables import summary
+
+NOT_MEASURED = "NOT MEASURED"
+"""The verdict on a claim that nothing was found for."""
 
 
 def write_paper(
@@ -31,11 +36,15 @@ def write_paper(
 
     Arguments as for `reports.export.all_tables`; `losses` as for `reports.figure_set`. Figures
     are those of `reports.figure_set`. Returns the paths, tables first, `preview.tex` last; the
-    preview compiles alone and shows every table and figure.
+    preview compiles alone and shows every table and figure. Claims that are NOT MEASURED are
+    counted below the table of the others.
     """
     table = summary(results) if len(results) else pd.DataFrame()
     shown = naming or PLAIN
-    made = all_tables(results, table, costs, cells_info, verdicts, columns, shown)
+    judged = [one for one in verdicts or () if one.get("verdict") != NOT_MEASURED]
+    made = all_tables(results, table, costs, cells_info, judged, columns, shown)
+    if judged and (unjudged := len(verdicts or ()) - len(judged)):
+        made[-1] = _without(made[-1], unjudged)
     tables = write_files(made, folder, ["latex"])
     drawn = figure_set(results, table, costs, shown, losses)
     figures = []
@@ -47,3 +56,11 @@ def write_paper(
     names = [[path.name for path in paths] for paths in (tables, figures)]
     write_text(preview, document(*names))
     return [*tables, *figures, preview]
+
+
+def _without(claims: Table, unjudged: int) -> Table:
+    left_out = (
+        f"Not shown: {unjudged} more that are {NOT_MEASURED}, as the run holds nothing to judge "
+        "them by. The report's page and tbbench verify have all."
+    )
+    return replace(claims, notes=(*claims.notes, left_out))

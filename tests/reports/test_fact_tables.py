@@ -82,7 +82,7 @@ def test_settings_stand_in_the_readers_order():
 def test_claims_carry_their_verdict_interval_and_source():
     table = claims_in_cells([VERDICT])
     (row,) = texts(table)
-    assert row["claimed"] == "ratio 0.5"
+    assert row["file"] == "ratio 0.5"
     assert row["verdict"] == "supported"
     assert row["n"] == "30"
     assert row["source"] == "arXiv:2409.08248"
@@ -108,3 +108,15 @@ def test_a_claim_that_was_not_measured_says_so_and_shows_no_number():
     (row,) = texts(claims_in_cells([unknown]))
     assert row["estimate"] == "not measured"
     assert row["n"] == row["sentence"] == MISSING
+
+
+def test_an_estimate_has_the_unit_of_its_bound_and_no_interval_where_it_was_counted():
+    counted = VERDICT | {"unit": "bytes", "bound": "within 5% of 75 MB"}
+    counted |= dict.fromkeys(("estimate", "low", "high"), 76_684_000.0)
+    plain = counted | {"unit": "count", "bound": "== 76_684_000"}
+    timed = VERDICT | {"unit": "seconds", "bound": "< 2 min", "estimate": 90, "low": 60, "high": 96}
+    table = claims_in_cells([counted, plain, timed])
+    shown = [(row["estimate"], row["unit"]) for row in texts(table)]
+    assert shown == [("76.68", "MB"), ("76,684,000", "count"), ("1.5", "min")]
+    place = [head.title for head in table.heads].index("estimate")
+    assert [row[place].interval for row in table.rows()] == ["", "", "[1, 1.6]"]

@@ -21,7 +21,7 @@ def table(name="main", rows=None, notes=()):
 
 def test_marks_intervals_rules_and_heads():
     lines = latex(table(notes=("50% of it.",))).splitlines()
-    assert r"\begin{tabular}{@{}lrp{4cm}@{}}" in lines
+    assert r"\begin{tabular}{@{}lrp{5cm}@{}}" in lines
     assert r"a & \textbf{0.500} {\scriptsize [0.400, 0.600]} & x \\" in lines
     assert r"b & \underline{0.450} & -- \\" in lines
     third = lines.index(r"base & not measured & y \\")
@@ -93,3 +93,26 @@ def test_a_table_is_put_into_a_paper_of_another_layout(tmp_path):
         r"\input{table_main}\end{document}"
     )
     assert "Table 1: A table." in (compiled(tmp_path, "paper.tex") or "Table 1: A table.")
+
+
+def test_a_long_table_is_several_floats_of_one_number_and_none_is_cut(tmp_path):
+    sentence = "This is one of the long sentences, which wrap in a column of their own, number"
+    rows = [[text(f"row{n}"), Cell(n / 1000), text(f"{sentence} {n}.")] for n in range(60)]
+    long = latex(made("long", "Long.", list(table().heads), rows, (30,), ("A note.",)))
+    assert long.count(r"\begin{table}") == long.count(r"\end{table}") == 5
+    assert long.count(r"\label{tab:long}") == long.count("A note.") == 1
+    assert long.count(r"\midrule") == 5 + 1
+    (tmp_path / "table_long.tex").write_text(long, encoding="utf-8")
+    (tmp_path / "preview.tex").write_text(document(["table_long"], []))
+    read = compiled(tmp_path)
+    assert "Float too large" not in (tmp_path / "preview.log").read_text()
+    if read:
+        assert "Table 1: Long. Part 5 of 5." in read
+        assert all(f"row{n} {n / 1000:.3f}" in read for n in range(60))
+
+
+def test_what_is_not_printed_is_left_to_the_other_formats():
+    heads = [Head(("method",), TEXT), Head(("id",), TEXT, printed=False)]
+    long = latex(made("main", "A table.", heads, [[text("a"), text("key")]]))
+    assert r"a \\" in long.splitlines()
+    assert "key" not in long

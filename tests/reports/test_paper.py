@@ -2,10 +2,12 @@
 
 import shutil
 
+import pandas as pd
 import pytest
 
 from reports.naming import Naming
 from reports.paper import write_paper
+from tests.reports.test_fact_tables import VERDICT
 from tests.reports.tex import compiled
 
 
@@ -26,3 +28,15 @@ def test_the_folder_compiles_and_shows_everything(run, results, tmp_path):
         # One page for every table and figure.
         preview = (tmp_path / "preview.tex").read_text()
         assert preview.count(r"\clearpage") == len(written) - 1
+
+
+def test_claims_that_nothing_was_found_for_are_counted_and_not_listed(tmp_path):
+    judged = VERDICT | {"verdict": "SUPPORTED"}
+    open_ = {"verdict": "NOT MEASURED", "sentence": "An open claim."}
+    nothing = (pd.DataFrame(), pd.DataFrame(), [])
+    write_paper(*nothing, [judged, open_, open_], tmp_path)
+    written = (tmp_path / "table_claims.tex").read_text()
+    assert "An open claim" not in written
+    assert "Not shown: 2 more that are NOT MEASURED" in written
+    write_paper(*nothing, [judged], tmp_path)
+    assert "Not shown" not in (tmp_path / "table_claims.tex").read_text()
