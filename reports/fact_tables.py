@@ -111,14 +111,14 @@ def claims_in_cells(verdicts: Sequence[Mapping[str, Any]]) -> Table:
 
 def _estimate(verdict: Mapping[str, Any]) -> tuple[Cell, Cell]:
     """What was found, with its interval, and the unit it is in."""
-    unit = verdict.get("unit")
-    suffix = suffix_of(str(verdict.get("bound")), unit) if unit in SUFFIXES else ""
-    factor = float(SUFFIXES[unit][suffix]) if suffix else 1.0
+    unit = next((one for one in SUFFIXES if one == verdict.get("unit")), None)
+    suffix = suffix_of(str(verdict.get("bound")), unit) if unit else ""
+    factor = float(SUFFIXES[unit][suffix]) if unit and suffix else 1.0
     value, low, high = (_number(verdict.get(name)) / factor for name in ("estimate", "low", "high"))
     if low == high:
         low = high = math.nan
     found = Cell(value, "estimate", low, high, absent=show.NOT_MEASURED)
-    return found, text(suffix or _words(unit))
+    return found, text(suffix or _words(verdict.get("unit")))
 
 
 def _labelled(verdict: Mapping[str, Any]) -> object:

@@ -66,7 +66,7 @@ ACCENTS = {
     "\u0327": "c",
 }
 LEGEND = {
-    "best": r"\textbf{Bold}: best.",
+    "best": r"\textbf{Bold}: best mean.",
     "tied": r"\underline{Underlined}: not told apart from the best.",
 }
 

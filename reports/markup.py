@@ -80,7 +80,7 @@ def html(table: Table) -> str:
 def notes(table: Table) -> list[str]:
     """The notes below a table, what marks mean first."""
     ranks = {cell.rank for row in table.rows() for cell in row}
-    legend = ["Bold: best."] if "best" in ranks else []
+    legend = ["Bold: best mean."] if "best" in ranks else []
     legend += ["≈: not told apart from the best."] if "tied" in ranks else []
     return [*([" ".join(legend)] if legend else []), *table.notes]
 

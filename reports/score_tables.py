@@ -144,7 +144,8 @@ def prompt_tables(
         ]
         heads = [Head(("prompt",), TEXT), Head(("subjects",))]
         heads += [Head((name,)) for _, name in shown]
-        caption = f"{score_head(column).title} of every prompt, with 95% intervals over subjects."
+        spans = ", with 95% intervals over subjects" if scores["low"].notna().any() else ""
+        caption = f"{score_head(column).title} of every prompt{spans}."
         tables.append(made(f"prompts_{number}", caption, heads, rows))
     return tables
 

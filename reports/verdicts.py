@@ -42,7 +42,8 @@ def in_short(
     subjects = _range([lead.first.subjects for lead in shown], "subject")
     scores = "the headline score" if len(shown) == 1 else f"{len(shown)} headline scores"
     if not any(lead.judged for lead in shown):
-        return f"No method can be called best: {subjects} are too few."
+        are = "is" if subjects == "1 subject" else "are"
+        return f"No method can be called best: {subjects} {are} too few."
     wins = Counter(lead.first.label for lead in shown if lead.judged and not lead.tied)
     if not wins:
         return f"No method is clearly best in {scores}, over {subjects}."
@@ -184,7 +185,7 @@ def verdicts(table: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
 
 
 def cautions(table: pd.DataFrame) -> list[str]:
-    """What a reader must know before comparing rows."""
+    """What a reader must know before comparing rows in the headline."""
     found = []
     scored = table[table["kind"] != "real photos"]
     subjects = scored.groupby("label", sort=False)["subjects"].max()
@@ -200,11 +201,25 @@ def cautions(table: pd.DataFrame) -> list[str]:
                 f"{label} was scored on other subjects than the rest, though on as many: it is "
                 "neither ranked with them nor marked as best."
             )
+    headlined = {column.metric for column in headline(table)}
+    notes = {*(note for note in scored["note"] if note), *_warnings(scored, headlined)}
+    return found + _sentences(notes)
+
+
+def metric_cautions(table: pd.DataFrame) -> list[str]:
+    """What a reader must know of the metrics that the headline does not have."""
+    others = set(table["metric"]) - {column.metric for column in headline(table)}
+    return _sentences(_warnings(table, others))
+
+
+def _warnings(table: pd.DataFrame, metrics: set[str]) -> set[str]:
+    """The warnings that come with those of the metrics that the table has."""
     known = caveats()
-    warnings = [known[metric] for metric in scored["metric"].unique() if metric in known]
-    notes = {*(note for note in scored["note"] if note), *warnings}
-    found += sorted(f"{note[0].upper()}{note[1:]}." for note in notes)
-    return found
+    return {known[metric] for metric in metrics & set(table["metric"]) if metric in known}
+
+
+def _sentences(notes: set[str]) -> list[str]:
+    return sorted(f"{note[0].upper()}{note[1:]}." for note in notes)
 
 
 def _on_others(table: pd.DataFrame) -> list[str]:
@@ -250,7 +265,7 @@ def _leader(table: pd.DataFrame, column: Column) -> str:
     word = "highest" if column.better == "higher" else "lowest"
     sentence = (
         f"{_name(column)}: {top.label} is {word} of {len(competing)} methods at "
-        f"{show.number(top.mean)} ({uncertainty}{top.subjects} subjects)"
+        f"{show.number(top.mean)} ({uncertainty}{_count(top.subjects, 'subject')})"
     )
     overlapping = [
         score.label
@@ -275,14 +290,14 @@ def _against_base(differences: pd.DataFrame, column: Column) -> str:
     if rows.empty or rows["verdict"].isna().any():
         return ""
     above, below = (int((rows["verdict"] == word).sum()) for word in ("above", "below"))
-    beyond = int(((rows["low"] > 0) | (rows["high"] < 0)).sum())
+    alone = (int((rows["low"] > 0).sum()), int((rows["high"] < 0).sum()))
     sentence = (
         f"Paired with base by subject, {above} of {len(rows)} methods lie above it and {below} "
-        f"below (95% interval without 0, and p below 0.05 after correction for {len(differences)} "
-        "comparisons)"
+        f"below it (95% interval without 0, and p below 0.05 after correction for "
+        f"{len(differences)} comparisons)"
     )
-    if beyond > above + below:
-        sentence += f"; by the interval alone it would be {beyond}"
+    if alone != (above, below):
+        sentence += f"; by the interval alone, {alone[0]} lie above it and {alone[1]} below it"
     return f"{sentence}."
 
 

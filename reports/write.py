@@ -25,7 +25,14 @@ from reports.score_tables import prompt_tables, subject_tables
 from reports.shortfalls import shortfalls, with_shortfalls
 from reports.tables import differences, summary, wide
 from reports.text import comparison_text, differences_text, markdown
-from reports.verdicts import cautions, control_checks, in_short, verdict, verdicts
+from reports.verdicts import (
+    cautions,
+    control_checks,
+    in_short,
+    metric_cautions,
+    verdict,
+    verdicts,
+)
 
 
 def write_report(
@@ -58,6 +65,7 @@ def write_report(
         said=(verdict(found, table) or ()) if len(table) else (),
         details=tuple(verdicts(table, compared)) if len(table) else (),
         cautions=tuple(cautions(table)) if len(table) else (),
+        metric_cautions=tuple(metric_cautions(table)) if len(table) else (),
         checks=tuple(control_checks(table)) if len(table) else (),
         differences=texts,
         costs=prices,

@@ -13,6 +13,7 @@ from reports.fact_tables import claims_in_cells
 from reports.inlined import asset, policy_hash
 from reports.leads import Lead
 from reports.page.drawings import Drawings
+from reports.page.explained import explained
 from reports.page.gallery import Gallery
 from reports.page.grids import (
     configuration_changes,
@@ -48,6 +49,9 @@ class Findings:
     """The verdict, in two sentences; empty where there is nothing to rank."""
     details: tuple[str, ...]
     cautions: tuple[str, ...]
+    """Of comparing methods, and of the headline's metrics."""
+    metric_cautions: tuple[str, ...]
+    """Of the metrics of all other scores."""
     checks: tuple[Check, ...]
     differences: pd.DataFrame
     """Texts, as are the two below."""
@@ -97,6 +101,8 @@ def _page(material: Material, findings: Findings) -> dict[str, Any]:
     failures = [cell for cell in cells if cell["status"] == "failed"]
     every = columns(table) if len(table) else []
     others = set(every) != set(shown)
+    main = score_grid("main table", table, shown, findings.leads) if shown else None
+    scores = score_grid("all scores", table, every, findings.leads) if others else None
     return {
         "title": material.title,
         "notes": material.notes,
@@ -110,8 +116,10 @@ def _page(material: Material, findings: Findings) -> dict[str, Any]:
         "log_tails": log_tails(failures),
         "findings": findings,
         "scored": len(table) > 0,
-        "main": score_grid("main table", table, shown, findings.leads) if shown else None,
-        "scores": score_grid("all scores", table, every, findings.leads) if others else None,
+        "main": main,
+        "main_explained": explained(main, table, shown) if main else [],
+        "scores": scores,
+        "scores_explained": explained(scores, table, every) if scores else [],
         "tables": [(made.caption, made.notes, grid_of(made)) for made in findings.tables],
         "differences": text_grid("differences from base", findings.differences),
         "change_notes": material.change_notes,

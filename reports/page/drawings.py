@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
 
 from reports.figure_set import figure_set
 from reports.figures import fidelity_alignment, panels, svg
@@ -19,9 +20,10 @@ from reports.tables import Column, belongs, headline
 SCATTER = (
     "Scatter of subject fidelity against prompt alignment, one mark per method; up and to the "
     "right is better. Its numbers are in the tables of scores.",
-    "Up and to the right is better. Filled marks are methods, open marks controls; ellipses are "
-    "joint 95% regions of the means over subjects.",
+    "Up and to the right is better. Filled marks are methods, open marks controls.",
 )
+ELLIPSES = " Ellipses are joint 95% regions of the means over subjects."
+INTERVAL = " The bar is its 95% interval."
 # Name in `figure_set` -> title, alternative text, caption.
 WORDS = {
     "fidelity_alignment": ("Fidelity against alignment, by every pair of encoders", *SCATTER),
@@ -35,7 +37,7 @@ WORDS = {
         "Differences by subject",
         "Dot plot of the paired differences between methods, one dot per subject. Its numbers "
         "follow from the table of subjects.",
-        "One mark per subject; the bar is the mean with its 95% interval.",
+        "One small mark per subject; the large one is the mean.",
     ),
     "heatmap": (
         "Every subject with every method",
@@ -112,9 +114,10 @@ def draw(
     if len(table) and (pairs := panels(table)):
         # With one pair of encoders the main figure is the figure of all pairs.
         only = drawn.pop("fidelity_alignment") if len(pairs) == 1 else None
-        main = _main(only or svg(_first_pair(results, table)))
+        first = found["fidelity_alignment"] if only else _first_pair(results, table)
+        main = _main(only or svg(first), first)
     scores = headline(table) if len(table) else []
-    made = {name: _drawing(name, content, scores) for name, content in drawn.items()}
+    made = {name: _drawing(name, content, scores, found[name]) for name, content in drawn.items()}
     return Drawings(
         main=main,
         of_scores=tuple(d for name, d in made.items() if not name.startswith(OF_COST)),
@@ -130,12 +133,12 @@ def _first_pair(results: pd.DataFrame, table: pd.DataFrame) -> Figure:
     return fidelity_alignment(first, subject_scores=subject_scores(results, [x, y]))
 
 
-def _main(content: bytes) -> Drawing:
+def _main(content: bytes, figure: Figure) -> Drawing:
     alt, caption = SCATTER
-    return Drawing("fidelity against alignment", "", alt, caption, _uri(content))
+    return Drawing("fidelity against alignment", "", alt, caption + _spans(figure), _uri(content))
 
 
-def _drawing(name: str, content: bytes, scores: list[Column]) -> Drawing:
+def _drawing(name: str, content: bytes, scores: list[Column], figure: Figure) -> Drawing:
     """The figure with its words; `pareto_2` belongs to the second of the headline scores."""
     kind, _, number = name.rpartition("_")
     if not number.isdigit():
@@ -143,7 +146,15 @@ def _drawing(name: str, content: bytes, scores: list[Column]) -> Drawing:
     else:
         title, alt, caption = WORDS[kind]
         title = f"{title}: {score_head(scores[int(number) - 1]).title}"
-    return Drawing(title, title, alt, caption, _uri(content))
+    return Drawing(title, title, alt, caption + _spans(figure), _uri(content))
+
+
+def _spans(figure: Figure) -> str:
+    """What the ellipses or the bars of a figure are; nothing where it has none."""
+    if any(isinstance(patch, Ellipse) for axis in figure.axes for patch in axis.patches):
+        return ELLIPSES
+    bars = [bar for axis in figure.axes for bar in axis.containers]
+    return INTERVAL if any(getattr(bar, "has_xerr", False) for bar in bars) else ""
 
 
 def _uri(content: bytes) -> str:

@@ -73,10 +73,14 @@ class Grid:
 def score_grid(
     name: str, table: pd.DataFrame, shown: Sequence[Column], found_leads: Mapping[Column, Lead]
 ) -> Grid:
-    """A summary's scores in some columns: methods, then controls, then real photos."""
+    """A summary's scores in some columns: methods, then controls, then real photos.
+
+    The best is marked where there are subjects enough to tell methods apart.
+    """
+    judged = {column for column, lead in found_leads.items() if lead.judged}
     tied = {column: {score.label for score in lead.tied} for column, lead in found_leads.items()}
     found = {column: values(table, column) for column in shown}
-    winners = {column: best(table, column) for column in shown}
+    winners = {column: best(table, column) if column in judged else [] for column in shown}
     blocks = []
     for kind in KINDS:
         rows = []

@@ -85,7 +85,7 @@ def test_json_holds_everything():
         },
     ]
     assert content["rows"][1][1]["value"] is None
-    assert content["notes"] == ["Bold: best."]
+    assert content["notes"] == ["Bold: best mean."]
 
 
 def test_json_keeps_hostile_texts_whole_and_has_no_infinity():

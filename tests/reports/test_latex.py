@@ -34,7 +34,7 @@ def test_marks_intervals_rules_and_heads():
 
 def test_only_marks_that_stand_in_the_table_are_explained():
     rows = [[text("a"), Cell(0.5, rank="best"), text("x")]]
-    assert r"\textbf{Bold}: best." in latex(table(rows=rows))
+    assert r"\textbf{Bold}: best mean." in latex(table(rows=rows))
     assert "Underlined" not in latex(table(rows=rows))
     assert "Underlined" in latex(table())
 

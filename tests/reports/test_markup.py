@@ -71,7 +71,7 @@ def test_markdown_marks_the_best_and_ties():
         "| a | **0.500** [0.400, 0.600] |\n"
         "| b | 0.450 ≈ |\n"
         "| c | \N{EN DASH} |\n\n"
-        "Bold: best. ≈: not told apart from the best.\n\n"
+        "Bold: best mean. ≈: not told apart from the best.\n\n"
         "A note.\n"
     )
 

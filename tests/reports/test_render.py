@@ -192,6 +192,27 @@ def test_a_run_with_one_seed_and_no_alignment_says_why_there_is_no_scatter(tmp_p
     assert "p-value" in page.text
 
 
+SIGNS = ("●", "≈", "95% bootstrap", "95% interval", "Ellipses are", "The bar is")
+
+
+def test_only_what_is_on_the_page_is_explained_there(index, page, tmp_path):
+    assert "● marks the best method of a column, ≈ those that are not" in page.text
+    assert all(sign in page.text for sign in SIGNS)
+    assert 'class="best"' in index.read_text()
+    assert "held-out photos are to those trained on (seen to unseen)" in page.text
+    assert page.text.count("copy returns the training photo") == 1
+    assert page.text.count("Alignment is a cosine") == 2
+    few = make_run(tmp_path / "run", [cell(m, "dog_a") for m in SKILL if m != "copy"])
+    small = reports.render(few)
+    text = Page(small.read_text(encoding="utf-8")).text
+    assert [sign for sign in SIGNS if sign in text] == []
+    assert 'class="best"' not in small.read_text()
+    assert "an interval needs 5 of them. No best method is marked: that needs 6 subjects." in text
+    assert "copy returns" not in text
+    first, second = text.index("Diversity cannot tell"), text.index("All scores of every method")
+    assert first > second
+
+
 def test_importing_reports_is_light():
     code = (
         "import sys, reports; "

@@ -46,8 +46,9 @@ def test_names_the_leader_its_interval_and_what_stands_beside_it(results, table)
     assert "oracle 0." in said[0]
     assert "real photos (seen to unseen) 0." in said[0]
     # With 6 subjects p is 1/32 at least, and 9 comparisons make 9/32 of it.
-    assert "0 of 3 methods lie above it and 0 below (95% interval without 0, and p below" in said[0]
-    assert "after correction for 9 comparisons); by the interval alone it would be 3." in said[0]
+    assert "0 of 3 methods lie above it and 0 below it (95% interval without 0, and p below" in said[0]
+    alone = "by the interval alone, 3 lie above it and 0 below it."
+    assert f"after correction for 9 comparisons); {alone}" in said[0]
     assert "textboost is highest" in said[2]
 
 
@@ -63,9 +64,13 @@ def test_says_when_methods_fall_below_base(results):
     worse = change(twice, "textboost", "alignment", 0.1)
     table = summary(worse)
     said = verdicts.verdicts(table, differences(worse, table))
-    assert "3 of 3 methods lie above it and 0 below (95% interval without 0" in said[0]
+    assert "3 of 3 methods lie above it and 0 below it (95% interval without 0" in said[0]
     assert "0 of 3 methods lie above it and 3 below" in said[2]
     assert "by the interval alone" not in said[2]
+    few = change(results, "textboost", "alignment", 0.1)
+    table = summary(few)
+    said = verdicts.verdicts(table, differences(few, table))
+    assert "by the interval alone, 0 lie above it and 3 below it." in said[2]
 
 
 def test_a_method_that_lacks_subjects_is_not_ranked_and_said_so(results):
@@ -128,10 +133,11 @@ def test_checks_need_both_sides(results):
 
 
 def test_a_metric_that_ranks_wrongly_says_so_where_it_is_shown(table):
-    (said,) = [one for one in verdicts.cautions(table) if one.startswith("Diversity")]
-    assert "cannot tell variety from error" in said
+    (said,) = verdicts.metric_cautions(table)
+    assert said.startswith("Diversity cannot tell variety from error")
+    assert said not in verdicts.cautions(table)
     without = table[table["metric"] != "diversity"]
-    assert not any(one.startswith("Diversity") for one in verdicts.cautions(without))
+    assert verdicts.metric_cautions(without) == []
 
 
 RULE = (
@@ -162,6 +168,10 @@ def test_the_verdict_in_short():
     )
     assert short(scores(tie)) == "No method is clearly best in the headline score, over 8 subjects."
     assert short(scores(few)) == "No method can be called best: 4 subjects are too few."
+    one = {"a": [0.6], "b": [0.5]}
+    assert short(scores(one)) == "No method can be called best: 1 subject is too few."
+    table = summary(scores(one))
+    assert "(1 subject)." in verdicts.verdicts(table, pd.DataFrame())[0]
     assert short(scores({"a": EIGHT, "base": EIGHT})) is None
 
 

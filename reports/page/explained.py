@@ -1,0 +1,47 @@
+"""What the rows and marks of a table of scores mean: only of those that stand in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from benchmark.stats import SUBJECTS_FOR_INTERVAL, SUBJECTS_FOR_P
+from reports.page.grids import Grid
+from reports.tables import Column
+
+YARDSTICK = (
+    "Real photos are a yardstick: how alike the subject's held-out photos are to those trained on "
+    "(seen to unseen), and to each other (within unseen)."
+)
+COPY = (
+    "copy returns the training photo, but in the run's resolution: even compared with that photo "
+    "it may score below 1."
+)
+ALIGNMENT = "Alignment is a cosine between picture and prompt, and may be negative."
+
+
+def explained(grid: Grid, table: pd.DataFrame, shown: Sequence[Column]) -> list[str]:
+    """Sentences below `grid`, which shows the columns `shown` of the summary `table`."""
+    rows = [row for block in grid.blocks for row in block.rows]
+    scores = [entry for row in rows for entry in row[2:]]
+    kinds = set(table["kind"])
+    methods = table.loc[table["kind"] == "method", "label"].nunique()
+    if any(entry.under for entry in scores):
+        said = ["Means over subjects; beneath, the 95% bootstrap interval."]
+    else:
+        said = [f"Means over subjects; an interval needs {SUBJECTS_FOR_INTERVAL} of them."]
+    if any(entry.best for entry in scores):
+        tied = any(entry.tied for entry in scores)
+        level = ", ≈ those that are not told apart from it" if tied else ""
+        apart = "; controls and real photos do not compete" if len(kinds) > 1 else ""
+        said.append(f"● marks the best method of a column{level}{apart}.")
+    elif methods > 1:
+        said.append(f"No best method is marked: that needs {SUBJECTS_FOR_P} subjects.")
+    if "real photos" in kinds:
+        said.append(YARDSTICK)
+    if "copy" in set(table["method"].dropna()) and any(one.reference == "seen" for one in shown):
+        said.append(COPY)
+    if any(one.metric == "alignment" for one in shown):
+        said.append(ALIGNMENT)
+    return said
