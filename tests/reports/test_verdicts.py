@@ -46,7 +46,7 @@ def test_names_the_leader_its_interval_and_what_stands_beside_it(results, table)
     assert "oracle 0." in said[0]
     assert "real photos (seen to unseen) 0." in said[0]
     # With 6 subjects p is 1/32 at least, and 9 comparisons make 9/32 of it.
-    assert "0 of 3 methods lie above it and 0 below it (95% interval without 0, and p below" in said[0]
+    assert "0 of 3 methods lie above it and 0 below it (95% interval without 0, and p" in said[0]
     alone = "by the interval alone, 3 lie above it and 0 below it."
     assert f"after correction for 9 comparisons); {alone}" in said[0]
     assert "textboost is highest" in said[2]

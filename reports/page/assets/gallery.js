@@ -43,9 +43,14 @@ const gallery = pictures && (() => {
     return made;
   };
 
-  const across = (width, wanted) => {
+  // Cards in a row: all methods of one seed or of several, where those fit, so that a column holds
+  // one method.
+  const across = (width, methods, seeds) => {
     const fit = Math.max(1, Math.floor((width + 8) / (NARROWEST + 8)));
-    return Math.max(Math.min(fit, Math.max(wanted, Math.floor(width / 190))), Math.min(2, fit));
+    const roomy = Math.max(Math.floor(width / 190), Math.min(2, fit));
+    if (methods > fit) return fit;
+    if (seeds === 1) return Math.max(methods, roomy);
+    return methods * Math.min(Math.max(Math.round(roomy / methods), 1), Math.floor(fit / methods));
   };
   const width = () => wall.clientWidth - (state.order === "prompt" && innerWidth > 640 ? 152 : 0);
   const guess = (count, heading) => {
@@ -117,8 +122,10 @@ const gallery = pictures && (() => {
     cardsOf.clear();
     wall.replaceChildren();
     chosen = all.filter(matches);
-    const methods = new Set(chosen.map((picture) => picture.method)).size;
-    wall.style.setProperty("--across", across(width(), state.order === "prompt" ? methods : 1));
+    const counted = (of) => (state.order === "prompt" ? Math.max(1, new Set(chosen.map(of)).size) : 1);
+    const methods = counted((picture) => picture.method);
+    const seeds = counted((picture) => `${picture.train} ${picture.seed}`);
+    wall.style.setProperty("--across", across(width(), methods, seeds));
     if (state.order === "prompt") bySubject();
     else byScore();
     found.textContent = chosen.length

@@ -102,7 +102,8 @@
 
   for (const grid of document.querySelectorAll("[data-grid]")) {
     const table = grid.querySelector("table");
-    const name = grid.querySelector(".scroll").getAttribute("aria-label");
+    const box = grid.querySelector(".scroll");
+    const name = box.getAttribute("aria-label");
     const heads = [...table.tHead.rows[0].cells];
     const count = [...table.tBodies].flatMap(rowsOf).length;
     const tools = grid.querySelector(".tools");
@@ -149,5 +150,9 @@
     }
     tools.append(shown);
     tools.hidden = false;
+
+    const hint = element("p", { className: "soft sideways", hidden: true, textContent: "More columns to the right: scroll sideways →" });
+    box.before(hint);
+    new ResizeObserver(() => { hint.hidden = box.scrollWidth <= box.clientWidth + 1; }).observe(box);
   }
 })();

@@ -41,6 +41,21 @@ def test_filters_leave_the_pictures_that_match(index, visit):
         assert page.get_by_text("No picture matches these filters.").is_visible()
 
 
+@pytest.mark.parametrize(("width", "across"), [(1280, 6), (800, 3), (390, 3)])
+def test_a_column_of_the_gallery_holds_one_method(index, visit, width, across):
+    with visit(index, width, 900) as page:
+        for name in CONTROLS:
+            chip(page, name).click()
+        made = cards(page, 6)[:6]
+        methods = [card.split(":")[0] for card in made]
+        assert methods == ["dreambooth", "textboost", "textual-inversion"] * 2
+        places = page.locator("#wall .card").evaluate_all(
+            "all => all.slice(0, 6).map(card => card.getBoundingClientRect().x)"
+        )
+        assert len(set(places)) == across
+        assert across == 6 or places[:3] == places[3:]
+
+
 def test_best_and_worst_pictures_by_a_score_come_first(run, index, visit):
     results = run.results()
     rows = results[(results["metric"] == "alignment") & results["seed"].notna()]

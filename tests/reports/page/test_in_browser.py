@@ -143,6 +143,25 @@ def test_a_phone_scrolls_in_one_direction_only(index, visit):
         )
 
 
+def test_on_a_phone_no_button_lies_over_the_links_and_cut_tables_say_so(index, visit):
+    hint = "More columns to the right"
+    with visit(index, 390, 844) as page:
+        links = page.locator("nav a")
+        page.locator("nav div").evaluate("bar => bar.scrollTo(0, 0)")
+        button = page.get_by_role("button", name="Dark", exact=True).bounding_box()
+        for place in range(links.count()):
+            link = links.nth(place).bounding_box()
+            assert link["x"] >= button["x"] + button["width"]
+        main = page.locator(".grid").first
+        assert main.get_by_text(hint).is_visible()
+        box = main.locator(".scroll")
+        box.evaluate("box => box.scrollTo(1000, 0)")
+        last = box.locator("thead th").last.bounding_box()
+        assert last["x"] + last["width"] <= 390
+    with visit(index) as page:
+        assert not page.locator(".grid").first.get_by_text(hint).is_visible()
+
+
 def test_printed_there_are_no_controls_and_nothing_is_cut(index, visit):
     with visit(index, color_scheme="dark") as page:
         page.emulate_media(media="print")
