@@ -212,5 +212,6 @@ def hub_failure(what: str, repo: str, revision: str, error: Exception, instead: 
     reason = "HF_HUB_OFFLINE is set" if HF_HUB_OFFLINE else words[:200]
     return (
         f"{what} is not in the hub cache as a whole and the hub cannot be reached "
-        f"({reason}); run once with a network, {instead}"
+        f"({reason}); run once with a network, where `tbbench doctor RUN` fetches all that a run "
+        f"needs, {instead}"
     )

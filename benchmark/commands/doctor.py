@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -41,6 +42,7 @@ def doctor(
     included: what is well now will start without the network. Exit code 1 when there is a problem.
     """
     from rich.console import Console
+    from rich.text import Text
 
     from benchmark import doctor as look_at
 
@@ -53,15 +55,17 @@ def doctor(
     console = Console(highlight=False, soft_wrap=True)
     styles = {look_at.OK: "green", look_at.NOTE: "yellow", look_at.PROBLEM: "bold red"}
     found = []
-    for finding in findings:
-        found.append(finding)
-        if as_json:
-            continue
-        mark = f"[{styles[finding.level]}]{finding.level:>7}[/]"
-        console.print(f"{mark}  ", end="")
-        console.print(f"{finding.what}: {finding.found}", markup=False)
-        if finding.fix:
-            console.print(f"         {finding.fix}", style="dim", markup=False)
+    working = console.is_terminal and not as_json
+    with console.status("looking; weights may take long") if working else nullcontext():
+        for finding in findings:
+            found.append(finding)
+            if as_json:
+                continue
+            line = Text(f"{finding.level:>7}", style=styles[finding.level])
+            line.append_text(Text(f"  {finding.what}: {finding.found}"))
+            if finding.fix:
+                line.append_text(Text(f"\n         {finding.fix}", style="dim"))
+            console.print(line)
     if as_json:
         print_json(found)
     if any(finding.level == look_at.PROBLEM for finding in found):

@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from benchmark import doctor
+from benchmark.backbones import open_backbone
 from benchmark.cli import main
+from benchmark.config import load_config
 from benchmark.doctor import NOTE, OK, PROBLEM, Finding
-from benchmark.errors import UserError
+from benchmark.errors import DamagedPhotoError, UserError
 from tests.installed import install
 
 PLUGIN = """
@@ -278,7 +280,69 @@ def test_what_a_run_lacks_is_a_problem(
     shown = capsys.readouterr().out
     assert "problem" in shown
     assert reason in shown
-    assert len(shown[shown.index("problem") :].splitlines()) == 2  # what is wrong, and the fix
+    lines = shown.splitlines()
+    (wrong,) = (number for number, line in enumerate(lines) if line.startswith("problem"))
+    assert lines[wrong + 1].startswith("         ")  # the fix
+    assert "plan:" not in shown
+
+
+def test_everything_that_a_run_lacks_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("benchmark.executors.local._cuda_devices", lambda: 0)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("DREAMBENCH_ROOT", str(tmp_path / "nowhere"))
+    open_backbone.cache_clear()
+    assert run("dreambench-sd15", "--json", monkeypatch=monkeypatch) == 1
+    found = json.loads(capsys.readouterr().out)
+    wrong = [(one["what"], one["level"]) for one in found if one["level"] != OK]
+    weights = [("weights", PROBLEM)] * 5
+    assert [one for one in wrong if one[0] != "disk for runs"] == [
+        ("device", NOTE),
+        ("photos", PROBLEM),
+        *weights,
+    ]
+    assert "sd15 wants a GPU" in str(found)
+    assert "`tbbench data fetch dreambench`" in str(found)
+    assert "`tbbench doctor RUN` fetches" in str(found)
+    assert [one["what"] for one in found if one["level"] != OK and not one["fix"]] == []
+
+
+@pytest.mark.parametrize(("broken", "level"), [(["a"], NOTE), (["a", "b"], PROBLEM)])
+def test_damaged_photos_are_a_problem_where_no_subject_is_whole(
+    broken: list[str], level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def subject(dataset: object, name: str) -> None:
+        if name in broken:
+            raise DamagedPhotoError(f"{name} is damaged; get it again")
+
+    monkeypatch.setattr("benchmark.together.subject_together", subject)
+    monkeypatch.setattr("benchmark.plan.subjects_of_run", lambda *_: ["a", "b"])
+    (found,) = (
+        one for one in doctor.ready(load_config("quickstart")) if one.what.startswith("photos")
+    )
+    assert found.level == level
+    assert found.found == "a is damaged"
+
+
+def test_a_full_disk_is_told_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.disk.free_bytes", lambda path: 1000)
+    *_, last = doctor.ready(load_config("quickstart"))
+    assert (last.level, last.what) == (PROBLEM, "run quickstart")
+    assert "predicted to need" in last.found
+
+
+def test_a_terminal_shows_that_it_is_at_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(doctor, "look", lambda: iter([Finding(OK, "x", "y")]))
+    assert run(monkeypatch=monkeypatch) == 0
+    assert "weights may take long" in capsys.readouterr().out
 
 
 def test_a_name_that_does_not_exist_is_the_users_mistake(
