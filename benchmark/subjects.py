@@ -132,5 +132,7 @@ def unknown(kind: str, name: str, known: list[str] | tuple[str, ...], where: str
     """The line for a name nobody knows: `unknown split 'n2'; did you mean 'n1'? known: ...`."""
     # The search takes the square of the length: no name of ours is nearly as long.
     near = difflib.get_close_matches(name[:200], known, n=1, cutoff=0.4)
+    # What was begun and not ended comes before what is spelled alike.
+    near = [one for one in known if near and one.startswith(name)] or near
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown {kind} {shown(name)}{where}; {hint}known: {short(', '.join(known), 1000)}"

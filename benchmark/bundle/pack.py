@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from benchmark.bundle.archive import (
 )
 from benchmark.bundle.statistics import statistics
 from benchmark.claims.file import ClaimsFile
-from benchmark.claims.judge import judge_all
+from benchmark.claims.judge import Named, judge_all
 from benchmark.claims.study import study_of
 from benchmark.collect import collect, stamp
 from benchmark.errors import UserError
@@ -48,9 +48,14 @@ class Packed:
     verdicts: int
 
 
-def pack(run: Run, out: Path, claims: Sequence[ClaimsFile]) -> Packed:
+def pack(
+    run: Run,
+    out: Path,
+    claims: Sequence[ClaimsFile],
+    through: Callable[[Sequence[Named]], Iterable[Named]] = iter,
+) -> Packed:
     """Writes the bundle. UserError when nothing of the run is done, names clash, or cells began or
-    ended meanwhile: tables and cells would be of different instants."""
+    ended meanwhile: tables and cells would be of different instants. `through`: see `judge_all`."""
     before = stamp(run)
     collect(run)
     if not any(run.folder(cell.key).done() for cell in run.planned):
@@ -60,7 +65,7 @@ def pack(run: Run, out: Path, claims: Sequence[ClaimsFile]) -> Packed:
         if not (run.path / name).is_file():
             raise UserError(f"{run.path / name} is missing; `tbbench check {run.path}` says more")
     study = study_of(run, run.config.name)
-    verdicts = [verdict.to_json() for verdict in judge_all(claims, [study])]
+    verdicts = [verdict.to_json() for verdict in judge_all(claims, [study], through)]
     pictures, thumbnails = _pictures(run)
     files: dict[str, bytes] = {name: (run.path / name).read_bytes() for name in TABLE_FILES}
     files |= {name: (run.path / name).read_bytes() for name in RECORDS if name != "plan.json"}

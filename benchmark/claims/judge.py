@@ -7,7 +7,7 @@ else the claim is NOT MEASURED and the reason is given. Exact counts need no run
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from benchmark.claims.counted import other_counts
@@ -22,18 +22,21 @@ from benchmark.subjects import unknown
 
 PAPER = "paper"
 
+Named = tuple[str, Claim]
+"""The name of a claims file, and one of its claims."""
 
-def judge_all(files: Sequence[ClaimsFile], studies: Sequence[Study]) -> list[Verdict]:
-    """The verdicts on all claims of all files, in their order."""
-    for file in files:
-        for claim in file.claims:
-            check_presets(claim, file.name)
-    return [
-        verdict
-        for file in files
-        for claim in file.claims
-        for verdict in judge(claim, studies, file.name)
-    ]
+
+def judge_all(
+    files: Sequence[ClaimsFile],
+    studies: Sequence[Study],
+    through: Callable[[Sequence[Named]], Iterable[Named]] = iter,
+) -> list[Verdict]:
+    """The verdicts on all claims of all files, in their order. `through` gives the claims one by
+    one, and may show how far it is."""
+    named = [(file.name, claim) for file in files for claim in file.claims]
+    for name, claim in named:
+        check_presets(claim, name)
+    return [verdict for name, claim in through(named) for verdict in judge(claim, studies, name)]
 
 
 def judge(claim: Claim, studies: Sequence[Study], claims: str) -> list[Verdict]:

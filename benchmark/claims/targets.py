@@ -77,7 +77,7 @@ def open_targets(names: Sequence[str], digest: str | None = None) -> Targets:
                 notes.append(f"{name}: {_note(digest)}")
         elif name in shipped_names() or path.suffix == ".toml":
             claims.append(name)
-        elif path.is_dir():
+        elif path.is_dir() and (path / "config.toml").exists():
             run = Run.open(path)
             collect(run)
             study = study_of(run, _short(name, names))
@@ -86,7 +86,7 @@ def open_targets(names: Sequence[str], digest: str | None = None) -> Targets:
         else:
             raise UserError(
                 f"{name} is neither a claims file ({', '.join(shipped_names())}, or a .toml), nor "
-                "a run's folder, nor a bundle"
+                "a run's folder (it holds no run), nor a bundle"
             )
     studies = _apart(studies, archives)
     _distinct([study.name for study in studies])

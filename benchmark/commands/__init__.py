@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Sequence
 
     from rich.console import Console
     from rich.table import Table
+
+    from benchmark.claims.file import Claim
 
 FAILED, USER_MISTAKE, INTERRUPTED = 1, 2, 130
 """Exit codes beside 0; 1 is also a regression or a refuted claim."""
@@ -48,14 +50,21 @@ def print_table(console: Console, table: Table) -> None:
     console.file.write("\n".join(line.rstrip() for line in printed.get().split("\n")))
 
 
-@contextmanager
-def judging(quiet: bool = False) -> Iterator[None]:
-    """Says on the error output that claims are judged; without a terminal not where `quiet`."""
+def judging(
+    quiet: bool = False,
+) -> Callable[[Sequence[tuple[str, Claim]]], Iterable[tuple[str, Claim]]]:
+    """For `judge_all`: says on the error output, unless `quiet`, that claims are judged, and shows
+    a bar on a terminal."""
     from rich.console import Console
+    from rich.progress import track
 
     aside = Console(stderr=True, highlight=False, soft_wrap=True)
-    line = "judging claims: minutes the first time, then counts and predictions are kept"
-    if not aside.is_terminal and not quiet:
-        aside.print(line)
-    with aside.status(line):
-        yield
+    if not quiet:
+        aside.print("judging claims: minutes the first time, then counts and predictions are kept")
+    return partial(
+        track,
+        description="judging claims",
+        console=aside,
+        transient=True,
+        disable=not aside.is_terminal,
+    )

@@ -46,8 +46,7 @@ def bundle(
     opened = Run.open(run)
     target = out or run.parent / f"{run.resolve().name}-evidence.zip"
     files = [load_claims(name) for name in claims or shipped_names()]
-    with judging():
-        packed = pack(opened, target, files)
+    packed = pack(opened, target, files, judging())
     console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"{packed.path}: {packed.size / 1e6:.1f} MB, {packed.pictures} pictures, "

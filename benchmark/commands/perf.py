@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands import FAILED, examples
+from benchmark.commands import FAILED, INTERRUPTED, examples
 from benchmark.commands.as_json import print_json
 
 if TYPE_CHECKING:
@@ -60,7 +60,14 @@ def run(
     console = Console(highlight=False, soft_wrap=True)
     patterns = case or []
     request = Request(choose(patterns), out, against, patterns)
-    files = measure(request, lambda line: console.print(line, markup=False))
+    try:
+        files = measure(request, lambda line: console.print(line, markup=False))
+    except KeyboardInterrupt:
+        earlier = [str(path) for path in (request.base_out, out) if path.exists()]
+        verb = "are" if len(earlier) > 1 else "is"
+        told = f"; {' and '.join(earlier)} {verb} of an earlier time" if earlier else ""
+        console.print(f"stopped, and nothing was written{told}", markup=False)
+        raise typer.Exit(INTERRUPTED) from None
     new = files[-1]
     for name, stored in new.cases.items():
         counters = ", ".join(f"{key} {value:,}" for key, value in stored.counters.items())
@@ -108,7 +115,7 @@ def compare(
     # A job's log is no terminal, and as wide as need be.
     width = None if (sys.stderr if alone else sys.stdout).isatty() else LOG_WIDTH
     console = Console(highlight=False, soft_wrap=True, width=width, stderr=alone)
-    console.print(output.rich_table(output.shown(found, everything)))
+    console.print(output.rich_table(output.shown(found, everything), console.width))
     for note in found.notes:
         console.print(f"note: {note}", markup=False)
     console.print(output.summary(found), markup=False)

@@ -73,8 +73,7 @@ def verify(
         typer.echo("no verdict is given: a bundle is not what it says", err=True)
         raise typer.Exit(FAILED)
     files = targets.files()
-    with judging(quiet=as_json):
-        verdicts = judge_all(files, targets.studies)
+    verdicts = judge_all(files, targets.studies, judging(quiet=as_json))
     try:
         targets.keep(verdicts)
     except OSError as error:
@@ -98,7 +97,7 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("claim\n  evidence", overflow="fold", max_width=READABLE)
+    table.add_column("claim\n  what is judged\n  evidence", overflow="fold", max_width=READABLE)
     table.add_column("found\n  bound", overflow="fold", max_width=READABLE)
     for verdict in verdicts:
         word = f"{verdict.verdict}\n({verdict.label})" if verdict.label else verdict.verdict
@@ -115,7 +114,9 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
         table.add_row(
             Text(word, style=STYLES.get(verdict.verdict, "dim")),
             Text(f"{verdict.claims}: {verdict.id}").append(
-                f"\n  {_printable(verdict.evidence)}", style="dim"
+                f"\n  {_printable(verdict.expression or verdict.sentence)}"
+                f"\n  {_printable(verdict.evidence)}",
+                style="dim",
             ),
             Text(found).append(f"\n  {verdict.bound or ''}", style="dim"),
         )

@@ -73,17 +73,24 @@ def judged(comparison: Comparison) -> str:
     return words if timed == len(known) else f"{words}, {timed} of them by time"
 
 
-def rich_table(findings: Sequence[Finding]) -> Table:
-    """For the terminal."""
+def rich_table(findings: Sequence[Finding], width: int) -> Table:
+    """For a terminal of `width` characters: figures stay whole, columns stand in pairs, one above
+    the other, where they have no room side by side."""
     from rich.table import Table
     from rich.text import Text
 
+    rows = [HEADER, *map(cells, findings)]
+    needed = sum(max(map(len, column)) + 2 for column in list(zip(*rows, strict=True))[:-1])
+    if needed + len("regression") > width:
+        rows = [(*("\n".join(row[n : n + 2]) for n in (0, 2, 4)), row[6]) for row in rows]
     table = Table(box=None, header_style="bold")
-    for name in HEADER:
-        right = name in ("base", "new", "change", "interval")
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
-    for finding in findings:
-        *plain, last = cells(finding)
+    header, *rest = rows
+    for name in header:
+        figures = name.startswith(("base", "new", "change", "interval"))
+        table.add_column(
+            name, justify="right" if figures else "left", no_wrap=figures, overflow="fold"
+        )
+    for finding, (*plain, last) in zip(findings, rest, strict=True):
         style = LOST if finding.lost else STYLES.get(finding.verdict, "")
         table.add_row(*(Text(text) for text in plain), Text(last, style=style))
     return table

@@ -123,8 +123,11 @@ def read(path: Path) -> Stored:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
+        new = path.with_name(path.name.replace("-base.", ".", 1))
+        with_base = "" if new == path else " --against BASE"
         raise UserError(
-            f"{path} cannot be read ({error.strerror}); `tbbench perf run --out {path}` writes it"
+            f"{path} cannot be read ({error.strerror}); "
+            f"`tbbench perf run{with_base} --out {new}` writes it"
         ) from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON; give a file that `tbbench perf run` wrote") from error

@@ -43,6 +43,7 @@ def test_every_command_has_an_example(command: list[str]) -> None:
     ("arguments", "message"),
     [
         (["run", "quickstrat"], "unknown run 'quickstrat'; did you mean 'quickstart'?"),
+        (["plan", "dreambench-sd1"], "did you mean 'dreambench-sd15'?"),
         (["run", "quickstart", "--set", "training.stepz=3"], "did you mean 'training.steps'?"),
         (["run", "quickstart", "--device", "gpu"], "execution.device: expected auto, cpu"),
         (["run", "quickstart", "--retry", "all"], "--retry 'all': expected interrupted, failed"),

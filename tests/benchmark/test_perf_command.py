@@ -98,6 +98,28 @@ def test_a_run_against_a_base_writes_two_files_that_can_be_compared(tmp_path, mo
     assert len(history.read_text().splitlines()) == 2
 
 
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        ([], "stopped, and nothing was written\n"),
+        (["p.json"], "written; p.json is of an earlier time\n"),
+        (["p-base.json", "p.json"], "written; p-base.json and p.json are of an earlier time\n"),
+    ],
+)
+def test_a_run_that_is_stopped_says_what_is_not_its_own(there, told, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(benchmark.perf.session, "measure", stop)
+    for name in there:
+        (tmp_path / name).touch()
+    clone = benchmark.perf.session.running_tree()
+    found = tbbench("run", "--case", "plan", "--against", clone, "--out", "p.json")
+    assert found.exit_code == 130
+    assert found.output.endswith(told)
+
+
 def test_a_case_that_the_bases_process_dies_of_fails_the_gate(tmp_path, monkeypatch):
     """In every output: the case is not judged, and the gate does not call that a pass."""
     died = "its process ended (exit code -9)"
@@ -157,7 +179,8 @@ def test_a_case_that_fails_is_exit_code_1(tmp_path, monkeypatch):
         (["run", "--case", "nothing"], "'nothing' matches no case"),
         (["run", "--against", "no-such-commit", "--case", "plan"], "neither a folder nor a commit"),
         (["run", "--out", ".", "--case", "plan"], "--out . is a folder"),
-        (["compare", "missing.json", "missing.json"], "missing.json cannot be read"),
+        (["compare", "missing.json", "missing.json"], "`tbbench perf run --out missing.json`"),
+        (["compare", "m-base.json", "m.json"], "`tbbench perf run --against BASE --out m.json`"),
         (["trend", "missing.jsonl"], "missing.jsonl cannot be read"),
     ],
 )

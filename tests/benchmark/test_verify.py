@@ -26,6 +26,13 @@ expression = "{expression}"
 TRUE = CLAIM.format(id="true", expression="difference(alignment, textboost, dreambooth) > 0")
 FALSE = CLAIM.format(id="false", expression="difference(alignment, textboost, dreambooth) < 0")
 OPEN = CLAIM.format(id="open", expression="mean(DINO, textboost) > 0")
+UNJUDGED = """
+[[claim]]
+id = "none"
+sentence = "A sentence."
+source = "this test"
+unjudged = "nobody knows"
+"""
 CONTRACT = {"id", "verdict", "estimate", "low", "high", "n", "bound", "source", "evidence"}
 
 
@@ -121,15 +128,28 @@ def test_a_run_that_cannot_be_written_is_judged_all_the_same(run, tbbench):
 
 
 def test_the_table_says_what_rests_on_what(run, tbbench):
-    code, out, _ = tbbench("verify", write("mine.toml", TRUE, OPEN), str(run))
+    code, out, _ = tbbench("verify", write("mine.toml", TRUE, OPEN, UNJUDGED), str(run))
     text = " ".join(out.split())
     assert code == 0
     assert [line for line in out.splitlines() if line != line.rstrip()] == []
     assert "SUPPORTED" in text
     assert "(toy, part)" in text
+    assert "difference(alignment, textboost, dreambooth) > 0" in text
+    assert "A sentence. nobody knows" in text
     assert "measured [" in text
     assert "n = 5" in text
-    assert "1 SUPPORTED, 0 REFUTED, 0 INCONCLUSIVE, 1 NOT MEASURED" in text
+    assert "1 SUPPORTED, 0 REFUTED, 0 INCONCLUSIVE, 2 NOT MEASURED" in text
+
+
+@pytest.mark.parametrize("words", [("verify",), ("bundle", "made-up", "--claims")])
+def test_a_terminal_shows_how_many_claims_are_judged(run, tbbench, words, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    mine = write("mine.toml", TRUE, OPEN)
+    _, out, err = tbbench(*words, mine, *([str(run)] if len(words) == 1 else []))
+    assert "100%" in err
+    assert "100%" not in out
+    monkeypatch.delenv("FORCE_COLOR")
+    assert "%" not in tbbench("verify", mine, str(run))[2]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +157,7 @@ def test_the_table_says_what_rests_on_what(run, tbbench):
     [
         (("nothing",), "nothing is neither a claims file (custom-diffusion, dreambooth"),
         (("none.toml",), "none.toml cannot be read: No such file or directory"),
-        ((".",), "holds no run"),
+        ((".",), ". is neither a claims file (custom-diffusion, dreambooth"),
         (("made-up", "made-up"), "made-up is named twice"),
         (("made-up", "--digest", "00"), "--digest is of one bundle"),
     ],

@@ -33,7 +33,7 @@ def found(tmp_path_factory):
 
 def test_the_terminal_shows_times_and_what_stands_out(found):
     console = Console(width=200, record=True)
-    console.print(output.rich_table(output.shown(found, everything=False)))
+    console.print(output.rich_table(output.shown(found, everything=False), console.width))
     text = console.export_text()
     lines = {line.split()[0] + line.split()[1]: line for line in text.splitlines() if line.strip()}
     assert "regression" in lines["slowseconds"]
@@ -41,6 +41,17 @@ def test_the_terminal_shows_times_and_what_stands_out(found):
     assert "same" in lines["stillseconds"]
     assert "stillflops" not in lines
     assert len(output.shown(found, everything=True)) == len(found.findings)
+
+
+def test_a_narrow_terminal_splits_no_figure(found):
+    console = Console(width=80, record=True)
+    console.print(output.rich_table(output.shown(found, everything=True), console.width))
+    text = console.export_text()
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    for finding in found.findings:
+        for words in output.cells(finding)[:6]:
+            assert words in text
+    assert "trainable_parameters" in text
 
 
 def test_the_summary_names_each_regression(found):
