@@ -250,3 +250,9 @@ def test_a_field_that_came_later_leaves_the_keys_of_earlier_runs_alone(small: Sm
     earlier = {name: value for name, value in cell.to_json().items() if name not in LATER}
     assert cell_key(earlier) == cell.key
     assert replace(cell, probes={"class": {"a dog": 8}}).key != cell.key
+
+
+def test_one_subject_first_makes_cells_that_the_whole_run_keeps() -> None:
+    one = plan(load_config("quickstart", ['subjects=["spotted_dog"]']))
+    assert len(one) == 7
+    assert {cell.key for cell in one} < {cell.key for cell in plan(load_config("quickstart"))}
