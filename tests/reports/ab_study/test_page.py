@@ -35,6 +35,7 @@ def study(tmp_path):
                 path = run.image(made.key, prompt, seed)
                 with Image.open(path) as image:
                     write_picture(path, image, made.key, {"method": made.method})
+        run.folder(made.key).finish(made)
     return merge([run])
 
 
@@ -92,6 +93,8 @@ def test_large_pictures_are_made_small(study, tmp_path):
     for prompt in cell_info["prompts"]:
         for seed in cell_info["seeds"]:
             Image.fromarray(noise).save(study.image(cell_info["key"], prompt, seed))
+    run = study.parts[0].run
+    run.folder(cell_info["key"]).finish(run.planned[0])
     shown = data(write_study(study, asked(), tmp_path).page)
     pictures = [p for pair in shown["pairs"] for p in pair["pictures"] if not p["small"]]
     assert len(pictures) == 4
