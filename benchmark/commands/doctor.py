@@ -50,8 +50,9 @@ def doctor(
         findings = look_at.look()
     else:
         from benchmark.config import load_config
+        from benchmark.doctor_run import ready
 
-        findings = look_at.ready(load_config(name, list(set_ or []), protocol))
+        findings = ready(load_config(name, list(set_ or []), protocol))
     console = Console(highlight=False, soft_wrap=True)
     styles = {look_at.OK: "green", look_at.NOTE: "yellow", look_at.PROBLEM: "bold red"}
     found = []

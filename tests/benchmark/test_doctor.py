@@ -12,6 +12,7 @@ from benchmark.backbones import open_backbone
 from benchmark.cli import main
 from benchmark.config import load_config
 from benchmark.doctor import NOTE, OK, PROBLEM, Finding
+from benchmark.doctor_run import ready
 from benchmark.errors import DamagedPhotoError, UserError
 from tests.installed import install
 
@@ -322,16 +323,14 @@ def test_damaged_photos_are_a_problem_where_no_subject_is_whole(
 
     monkeypatch.setattr("benchmark.together.subject_together", subject)
     monkeypatch.setattr("benchmark.plan.subjects_of_run", lambda *_: ["a", "b"])
-    (found,) = (
-        one for one in doctor.ready(load_config("quickstart")) if one.what.startswith("photos")
-    )
+    (found,) = (one for one in ready(load_config("quickstart")) if one.what.startswith("photos"))
     assert found.level == level
     assert found.found == "a is damaged"
 
 
 def test_a_full_disk_is_told_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmark.disk.free_bytes", lambda path: 1000)
-    *_, last = doctor.ready(load_config("quickstart"))
+    *_, last = ready(load_config("quickstart"))
     assert (last.level, last.what) == (PROBLEM, "run quickstart")
     assert "predicted to need" in last.found
 
