@@ -127,7 +127,8 @@ def test_a_run_that_cannot_be_written_is_judged_all_the_same(run, tbbench):
     assert "verdicts.json is not written, and reports will not show it: " in err
 
 
-def test_the_table_says_what_rests_on_what(run, tbbench):
+def test_the_table_says_what_rests_on_what(run, tbbench, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     code, out, _ = tbbench("verify", write("mine.toml", TRUE, OPEN, UNJUDGED), str(run))
     text = " ".join(out.split())
     assert code == 0
