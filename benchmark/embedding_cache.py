@@ -31,8 +31,6 @@ T = TypeVar("T")
 
 LIMIT_VARIABLE = "TBBENCH_EMBEDDINGS_MB"
 DEFAULT_LIMIT_MB = 2048
-PREPARATION_VERSION = 1
-"""Raised when the way pictures are prepared changes without its parameters changing."""
 WAIT_SECONDS = 30.0
 KEPT_SHARE = 0.9
 """Of the limit, once the cache has outgrown it: so that not every write has to make room."""
@@ -71,7 +69,7 @@ class EmbeddingCache:
     @staticmethod
     def key(about: Sequence[str], content: bytes) -> bytes:
         """32 bytes over what is embedded and everything that decides its embedding."""
-        head = json.dumps([PREPARATION_VERSION, *about]).encode()
+        head = json.dumps([*about]).encode()
         return hashlib.sha256(b"%d " % len(head) + head + content).digest()
 
     def read(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +45,24 @@ def record_worker(run: Path, entry: Mapping[str, Any]) -> None:
         keep_entry(run, {**entry, "worker": torch_environment(str(entry["device"]))})
 
 
-def made_with(module: str, device: str) -> list[object]:
-    """What a picture's bits depend on beside what was asked for, and its seconds too: this machine,
-    the threads and kernels that torch may use now, the packages, and the code of the module that
-    makes it with all that it imports of the harness. What is kept under a name that has this in it
-    comes out as if it had been made anew."""
+def made_with(module: str, device: str, packages: Sequence[str] = DRAW) -> list[object]:
+    """What the bits of a picture or an embedding depend on beside what was asked for, and its
+    seconds too: this machine, the threads and kernels that torch may use now, the packages, and the
+    code of the module that makes it with all that it imports of the harness. What is kept under a
+    name that has this in it comes out as if it had been made anew."""
     import torch
 
     return [
         this_machine(device, torch.get_num_threads()),
         torch.are_deterministic_algorithms_enabled(),
-        [package_version(name) for name in DRAW],
-        version_of(module, ("benchmark",)),
+        _loaded(module, tuple(packages)),
     ]
+
+
+@lru_cache
+def _loaded(module: str, packages: tuple[str, ...]) -> list[str | None]:
+    """Versions of the packages and of the module: a process loads them once."""
+    return [*map(package_version, packages), version_of(module, ("benchmark",))]
 
 
 def torch_environment(device: str) -> dict[str, Any]:

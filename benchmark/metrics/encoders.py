@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 from benchmark.embedding_cache import EmbeddingCache, open_cache
 from benchmark.encoder_sources import source_of, text_encoder_names, toy_clip_folder
 from benchmark.errors import UserError
+from benchmark.torch_environment import DRAW, made_with
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 Picture = Image.Image | Path
 """A picture, or the file that holds it."""
 RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+PACKAGES = (*DRAW, "torchvision", "open_clip_torch", "timm")
+"""That embed, or prepare what is embedded."""
 DTYPE = "float32"
 """Of weights and of everything computed from them."""
 
@@ -139,7 +142,7 @@ class Encoder:
             self.revision,
             repr(self.prepare),
             DTYPE,
-            self.device.split(":")[0],
+            *map(str, made_with(__name__, self.device, PACKAGES)),
         ]
         keys = [EmbeddingCache.key(about, content) for content in contents]
         known = {key: np.frombuffer(kept, "<f4") for key, kept in cache.read(keys).items()}

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from benchmark import embedding_cache
+from benchmark import embedding_cache, torch_environment
 from benchmark.cli import app
 from benchmark.embedding_cache import EmbeddingCache, open_cache
 from benchmark.errors import UserError
@@ -96,6 +96,22 @@ def test_half_precision_has_embeddings_of_its_own(counted, monkeypatch):
     monkeypatch.setattr("benchmark.metrics.encoders.DTYPE", "float16")
     encoder().images([picture(0)])
     assert sum(seen) == 2
+
+
+def test_other_code_packages_and_threads_have_embeddings_of_their_own(counted, monkeypatch):
+    """A cell must not differ by what an older version left in the cache."""
+    encoder, seen = counted
+    encoder().images([picture(0)])
+    monkeypatch.setattr(torch_environment, "_loaded", lambda *_: ["another version"])
+    encoder().images([picture(0)])
+    assert sum(seen) == 2
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        encoder().images([picture(0)])
+    finally:
+        torch.set_num_threads(threads)
+    assert sum(seen) == 3
 
 
 def test_texts_are_kept_apart_from_pictures(counted):
