@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmark.atomic import digest, read_record
+from benchmark.atomic import checksum, digest, read_record
 from benchmark.generate import Sampling, batches, noise_seed, sample
 from benchmark.method_checked import check_pictures
 from benchmark.pauses import pauses
@@ -64,6 +64,7 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline, environment: str | None
     spent_file = folder.path / "generate.json"
     before = read_intact(spent_file)
     spent: dict[str, float] = before.get("seconds") or {}
+    sums: dict[str, str] = before.get("files") or {}
     known = before.get("environments") or []
     made_with = sorted({*known, environment} if environment else known)
     earlier = 0.0
@@ -86,8 +87,12 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline, environment: str | None
             name: read_picture(folder.images / name, origin, about)
             for name, about in zip(names, abouts, strict=True)
         }
-        # A picture whose time is lost is made again: it would count as made in no time.
-        if all(name in spent and image for name, image in kept.items()):
+        # A picture whose time is lost is made again: it would count as made in no time. So is one
+        # that was saved by something else, its notes kept.
+        if all(
+            name in spent and image and sums.get(name) == checksum(folder.images / name)
+            for name, image in kept.items()
+        ):
             earlier += sum(spent[name] for name in names)
             plain += [name for name, image in kept.items() if image and of_one_colour(image)]
             continue
@@ -104,7 +109,9 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline, environment: str | None
         seconds = (time.perf_counter() - begin) / len(batch)
         if pauses() == pauses_before:
             spent |= dict.fromkeys(names, seconds)
-            write_sealed(spent_file, {"seconds": spent, "environments": made_with})
+            sums |= {name: checksum(folder.images / name) for name in names}
+            content = {"seconds": spent, "files": sums, "environments": made_with}
+            write_sealed(spent_file, content)
     return Made(earlier, plain)
 
 

@@ -325,6 +325,16 @@ def record_environment(run: Path, new: Mapping[str, Any]) -> None:
         write_sealed(path, joined([new, known] if known else [new]))
 
 
+def record_loss(run: Path) -> None:
+    """Writes that it is not known what cells ran on, where they are there and the file is gone."""
+    path = run / "environment.json"
+    if path.is_file():
+        return
+    with FileLock(run / ".environment.lock"):
+        if not path.is_file() and (lost := recorded_environment(run)):
+            write_sealed(path, lost)
+
+
 def recorded_environment(run: Path) -> dict[str, Any]:
     """environment.json of a run for what is to be written; `LOST` alone where it cannot be trusted
     or is missing though there are cells. Empty for a new run."""

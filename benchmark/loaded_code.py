@@ -31,8 +31,8 @@ def check_code(cell: Cell) -> None:
     for kind, name, planned, version in _parts(cell):
         if version != planned:
             raise ChangedCodeError(
-                f"the code of {kind} {name!r} has changed since this cell was planned; the same "
-                "command plans it anew"
+                f"the code of {kind} {name!r}, or data beside it, has changed since this cell was "
+                "planned; the same command plans it anew"
             )
 
 

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from benchmark.stats import LEVEL, SUBJECTS_FOR_P, subject_means
+from benchmark.stats import LEVEL, SUBJECTS_FOR_P, in_common, subject_means
 
 METHODS_FOR_RANKS = 3
 
@@ -28,7 +28,7 @@ class Ranking:
     mean_ranks: Sequence[float]
     """1 is best."""
     subjects: int
-    """Subjects that all methods have; the others do not count."""
+    """Subjects that all methods have; the others do not count, nor do pictures that one lacks."""
     friedman_p: float
     """NaN when every subject ties all methods."""
     critical_difference: float
@@ -54,6 +54,7 @@ def rank_methods(frame: pd.DataFrame, better: str, column: str = "method") -> Ra
     `better` is `higher` or `lower`. None below `METHODS_FOR_RANKS` methods or `SUBJECTS_FOR_P`
     subjects that all of them have: there the critical difference would mean nothing.
     """
+    frame = in_common(frame, column)
     scores = pd.DataFrame(
         {str(name): subject_means(rows) for name, rows in frame.groupby(column, sort=True)}
     ).dropna()

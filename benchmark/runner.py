@@ -16,7 +16,13 @@ from benchmark.backbones import open_backbone
 from benchmark.collect import States, collect, states
 from benchmark.config import RunConfig, toml_text
 from benchmark.disk import Room, check_space, known_checkpoints
-from benchmark.environment import PACKAGES, environment, package_version, record_environment
+from benchmark.environment import (
+    PACKAGES,
+    environment,
+    package_version,
+    record_environment,
+    record_loss,
+)
 from benchmark.errors import UserError
 from benchmark.estimate.planned import predict_trainings
 from benchmark.executors import Job
@@ -135,6 +141,8 @@ def run_benchmark(
                 raise RunInterruptedError(finished, len(mine)) from None
         if not still_planned(path, cells, written):
             raise UserError(f"another run took over {path} meanwhile; give each run its own --out")
+        if not missing:
+            record_loss(path)
         run = Run.open(path, cells)
         if missing or shard:
             known = states(run)

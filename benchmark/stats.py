@@ -84,8 +84,9 @@ def compare(
 ) -> pd.DataFrame:
     """Differences from a baseline, paired by subject, for every combination of `by`.
 
-    `baseline` is one value of `column`; every other value is compared with it over the subjects
-    that both have. Returns the columns `by`, `column`, and difference, low, high, above (share of
+    `baseline` is one value of `column`; every other value is compared with it over what both have:
+    see `in_common`. What only one of them has of a subject is left out, and `note` says how many
+    values that are. Returns the columns `by`, `column`, and difference, low, high, above (share of
     subjects with a higher value than the baseline's, ties counting half), p (two-sided sign-flip
     permutation), p_holm (corrected over the whole table), verdict (`above`, `below` or
     `not told apart`; missing where p is), subjects and note. Both p are missing below
@@ -97,27 +98,36 @@ def compare(
     names = list(found)
     for keys, rows in _groups(frame, by):
         sides = {
-            names[int(side)]: scored.nested(rows[code[rows] == side])
+            names[int(side)]: rows[code[rows] == side]
             for side in pd.unique(code[rows])
             if side >= 0
         }
         if baseline not in sides:
             continue
         base = sides.pop(baseline)
-        base_draws = base.draws(seed)
+        whole = scored.nested(base)
+        whole_draws = whole.draws(seed)
         for name, side in sides.items():
-            common, own, others = np.intersect1d(side.subjects, base.subjects, return_indices=True)
-            if not len(common):
+            mine, theirs = scored.in_common([side, base])
+            if not len(mine):
                 continue
-            differences = side.means()[own] - base.means()[others]
+            own, other, other_draws = scored.nested(mine), whole, whole_draws
+            if len(theirs) < len(base):
+                other = scored.nested(theirs)
+                other_draws = other.draws(seed)
+            differences = own.means() - other.means()
             # Both sides made their pictures from the same noise: the same draws of seeds pair them.
-            paired = side.draws(seed)[own] - base_draws[others]
-            low, high = _interval(paired, resamples, seed)
+            low, high = _interval(own.draws(seed) - other_draws, resamples, seed)
             above = (differences > 0).mean() + 0.5 * (differences == 0).mean()
-            enough = len(common) >= SUBJECTS_FOR_P
-            note = _interval_note(len(common))
+            n = len(differences)
+            enough = n >= SUBJECTS_FOR_P
+            note = _interval_note(n)
             if not enough and not note:
-                note = f"p-value refused: {len(common)} subjects, {SUBJECTS_FOR_P} needed"
+                note = f"p-value refused: {n} subjects, {SUBJECTS_FOR_P} needed"
+            left = scored.left_out(side, mine) + scored.left_out(base, theirs)
+            if left:
+                said = f"{left} values that only one of both has are left out"
+                note = f"{note}; {said}" if note else said
             records.append(
                 {
                     **dict(zip(by, keys, strict=True)),
@@ -127,7 +137,7 @@ def compare(
                     "high": high,
                     "above": float(above),
                     "p": permutation_p(differences, resamples, seed) if enough else np.nan,
-                    "subjects": len(common),
+                    "subjects": n,
                     "note": note,
                 }
             )
@@ -151,6 +161,19 @@ def subject_means(frame: pd.DataFrame) -> dict[str, float]:
     """Mean score of each subject: over seeds, then prompts, then training seeds."""
     scores = _scored(frame).nested(np.arange(len(frame)))
     return dict(zip(scores.subjects, scores.means().tolist(), strict=True))
+
+
+def in_common(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The rows of tidy results whose picture every value of `column` has, so that no difference
+    between them comes of unlike pictures.
+
+    A picture is a subject, prompt and generation seed, and a training seed where the values of
+    `column` have any in common; where they have none, their trainings are taken as they are.
+    """
+    scored = _scored(frame)
+    code, _ = pd.factorize(frame[column])
+    sides = [np.flatnonzero(code == side) for side in pd.unique(code) if side >= 0]
+    return frame.iloc[np.sort(np.concatenate(scored.in_common(sides)))] if sides else frame
 
 
 def permutation_p(differences: Values, resamples: int = RESAMPLES, seed: int = 0) -> float:
@@ -242,6 +265,23 @@ class _Scored:
     """Subject, training seed, prompt and generation seed of every row; missing ones come last."""
     subjects: list[str]
     """Name of every subject, by its number."""
+
+    def in_common(self, sides: Sequence[Numbers]) -> list[Numbers]:
+        """Of every side's rows those whose picture all sides have: see `in_common`."""
+        subject, run, prompt, seed = self.levels
+        runs = [set(np.unique(run[rows]).tolist()) for rows in sides]
+        levels = [subject, prompt, seed, *([run] if set.intersection(*runs) else [])]
+        sizes = [int(level.max(initial=0)) + 1 for level in levels]
+        picture = np.ravel_multi_index(levels, sizes)
+        shared = picture[sides[0]]
+        for rows in sides[1:]:
+            shared = np.intersect1d(shared, picture[rows])
+        return [rows[np.isin(picture[rows], shared)] for rows in sides]
+
+    def left_out(self, rows: Numbers, kept: Numbers) -> int:
+        """How many of the rows are not kept, of the subjects that are."""
+        subject = self.levels[0]
+        return int(np.isin(subject[rows], subject[kept]).sum()) - len(kept)
 
     def nested(self, rows: Numbers) -> _Nested:
         """The scores of one group, which are these rows."""

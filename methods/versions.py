@@ -12,6 +12,8 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 OURS = ("methods", "textboost", "benchmark")
+DATA = (".txt", ".json", ".toml", ".yaml", ".yml", ".csv")
+CODE = (".py", ".pyc", ".pyi")
 
 
 def version_of(module: str, packages: Sequence[str]) -> str:
@@ -30,7 +32,7 @@ def plugin_version(entry: EntryPoint, ours: Sequence[str]) -> str:
 
     Covers the entry's module and those of its distribution that it imports, in one package or in
     several, what of our packages `ours` it imports, the files that lie in its packages beside the
-    code, such as lists of words, and the distribution's version.
+    code, such as lists of words (see `_data`), and the distribution's version.
     """
     theirs = [entry.module.partition(".")[0], *_top_level(entry)]
     found = _reached(entry.module, [*ours, *theirs])
@@ -38,7 +40,7 @@ def plugin_version(entry: EntryPoint, ours: Sequence[str]) -> str:
     for package in sorted({name.partition(".")[0] for name in found} - {*OURS}):
         source = _source(package)
         if source is not None and source.name == "__init__.py":
-            text += [f"{package} {file}" for file in _data(source.parent)]
+            text += [f"{package} {file}" for file in _data(source.parent, entry)]
     text.append(entry.dist.version if entry.dist is not None else "")
     return hashlib.sha256("\n".join(text).encode()).hexdigest()[:12]
 
@@ -59,11 +61,17 @@ def _top_level(entry: EntryPoint) -> list[str]:
     return sorted(found - {*OURS})
 
 
-def _data(folder: Path) -> Iterator[str]:
-    """Name and SHA-256 of every file that is no code of Python's, in order."""
+def _data(folder: Path, entry: EntryPoint) -> Iterator[str]:
+    """Name and SHA-256 of the data in a package's folder, in order: what its installation lists,
+    and of one that runs from its sources the files of `DATA`. Others may come and go at work, such
+    as logs and downloads."""
+    installed = set()
+    if entry.dist is not None:
+        installed = {Path(str(entry.dist.locate_file(file))) for file in entry.dist.files or ()}
     for path in sorted(folder.rglob("*")):
-        compiled = path.suffix in (".py", ".pyc", ".pyi") or "__pycache__" in path.parts
-        if path.is_file() and not compiled:
+        hidden = any(part.startswith((".", "__")) for part in path.relative_to(folder).parts)
+        data = path.suffix in DATA or (path in installed and path.suffix not in CODE)
+        if data and not hidden and path.is_file():
             with path.open("rb") as file:
                 checksum = hashlib.file_digest(file, "sha256").hexdigest()
             yield f"{path.relative_to(folder).as_posix()} {checksum}"

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from reports.page.material import Material
 
+Cells = Sequence[Mapping[str, Any]]
+"""Records of planned cells, as `Study.cell_info` gives them."""
+
 # Pages, figures and matplotlib are imported by those who make some: a finished run shows its table
 # without them.
 
@@ -41,10 +44,10 @@ def show(run: Run, states: States, console: Console, fresh: bool, as_json: bool 
     if fresh or not page.is_file():
         page = reports.render(study)
     if as_json:
-        print_json(_outcome(study.results(), study.cell_info(), page))
+        print_json(_outcome(study, study.results(), study.cell_info(), page))
         return
     console.print(rich_comparison(study.results()))
-    _tell_shortfalls(study.cell_info(), console)
+    _tell_notes(study, study.cell_info(), console)
     _tell(console, "report", page)
 
 
@@ -80,15 +83,12 @@ def write(request: Request, console: Console) -> None:
         )
     page = write_report(material, folder, request.embed)
     if request.as_json:
-        outcome = _outcome(material.results, material.cells, page)
-        outcome["notes"] += study.warnings
+        outcome = _outcome(study, material.results, material.cells, page)
         outcome |= {"written": written, "changes": changes and changes.records()}
         print_json(outcome)
         return
     console.print(rich_comparison(material.results))
-    _tell_shortfalls(material.cells, console)
-    for warning in study.warnings:
-        console.print(warning, markup=False, highlight=False)
+    _tell_notes(study, material.cells, console)
     if changes is not None:
         changes.show(console)
     for path in written:
@@ -148,19 +148,22 @@ def _watch(request: Request, console: Console) -> None:
         _tell(console, "report", last)
 
 
-def _outcome(
-    results: pd.DataFrame, cells: Sequence[Mapping[str, Any]], page: Path
-) -> dict[str, Any]:
+def _outcome(study: Study, results: pd.DataFrame, cells: Cells, page: Path) -> dict[str, Any]:
     """The comparison for machines: the summary's rows, and what is to be known of them."""
     return {
         "scores": [] if results.empty else summary(results).to_dict("records"),
-        "notes": [*shortfalls(cells), *one_coloured(cells)],
+        "notes": _notes(study, cells),
         "page": page,
     }
 
 
-def _tell_shortfalls(cells: Sequence[Mapping[str, Any]], console: Console) -> None:
-    for sentence in (*shortfalls(cells), *one_coloured(cells)):
+def _notes(study: Study, cells: Cells) -> list[str]:
+    """What is to be known of a comparison: means that lack something, runs that do not compare."""
+    return [*shortfalls(cells), *one_coloured(cells), *study.warnings]
+
+
+def _tell_notes(study: Study, cells: Cells, console: Console) -> None:
+    for sentence in _notes(study, cells):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmark.measure import STAGES
 from benchmark.protocols import as_published
-from benchmark.stats import compare, subject_means, summarise
+from benchmark.stats import compare, in_common, subject_means, summarise
 from reports.cost_figures import COSTS, FOUND, cost_cells, cost_head, of_several_machines
 from reports.tables import COLUMN, YARDSTICKS, Column, belongs, labels
 
@@ -100,16 +100,23 @@ def pareto_points(table: pd.DataFrame, costs: pd.DataFrame, column: Column) -> p
 def differences_from(results: pd.DataFrame, column: Column, baseline: str) -> pd.DataFrame:
     """Tidy: label, method, subject, difference, and each method's mean, low, high over subjects.
 
-    Differences of one score from the method labelled `baseline`, over the subjects both have.
+    Differences of one score from the method labelled `baseline`, over what both have.
     """
     frame = scored(results)
     rows = frame[belongs(frame, column)]
-    means = _means(rows, [column])
-    own = means[means["label"] == baseline].set_index("subject")["value"]
-    others = means[(means["label"] != baseline) & means["subject"].isin(own.index)]
-    other_values = others["value"].to_numpy(np.float64)
-    base_values = own.reindex(others["subject"]).to_numpy(np.float64)
-    paired = others[["label", "method", "subject"]].assign(difference=other_values - base_values)
+    parts = []
+    for label in rows["label"].unique():
+        if label == baseline:
+            continue
+        both = in_common(rows[rows["label"].isin([label, baseline])], "label")
+        means = _means(both, [column])
+        own = means[means["label"] == baseline].set_index("subject")["value"]
+        others = means[means["label"] == label]
+        values = others["value"].to_numpy(np.float64)
+        differences = values - own.reindex(others["subject"]).to_numpy(np.float64)
+        parts.append(others[["label", "method", "subject"]].assign(difference=differences))
+    named = ["label", "method", "subject", "difference"]
+    paired = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=named)
     whole = compare(rows, COLUMN, baseline, column="label")
     kept = whole[["label", "difference", "low", "high"]].rename(columns={"difference": "mean"})
     return paired.merge(kept, on="label", how="left")

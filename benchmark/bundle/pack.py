@@ -29,6 +29,7 @@ from benchmark.claims.judge import Named, judge_all
 from benchmark.claims.study import study_of
 from benchmark.collect import collect, stamp
 from benchmark.errors import UserError
+from benchmark.records import seal_holds
 from benchmark.store import Run
 
 FORMAT = 1
@@ -63,7 +64,12 @@ def pack(
     _check_names(claims)
     for name in RECORDS:
         if not (run.path / name).is_file():
-            raise UserError(f"{run.path / name} is missing; `tbbench check {run.path}` says more")
+            raise UserError(f"{run.path / name} is missing; the run's command writes what can be")
+    if seal_holds(run.path / "environment.json") is False:
+        raise UserError(
+            f"{run.path}/environment.json is not as it was written; `tbbench check {run.path} "
+            "--repair` sets it aside, and the run's command says so in its place"
+        )
     study = study_of(run, run.config.name)
     verdicts = [verdict.to_json() for verdict in judge_all(claims, [study], through)]
     pictures, thumbnails = _pictures(run)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from benchmark import cell_pictures
 from benchmark.atomic import read_json, read_record, write_json
@@ -239,6 +240,22 @@ def test_pictures_whose_batch_stood_still_are_made_again(
     assert len(read_record(folder.path / "generate.json")["seconds"]) == 4
     costs = {(c["stage"], c["measure"]) for c in read_json(folder.path / "cost.json")}
     assert ("generate", "wall_seconds") in costs
+
+
+def test_a_kept_picture_that_was_saved_by_something_else_is_made_again(
+    small: Small, tmp_path: Path
+) -> None:
+    """As by an optimizer of PNG files, which keeps the notes inside."""
+    cell, folder = killed(small, tmp_path, "score")
+    before = pictures(folder)
+    file = sorted(folder.images.iterdir())[0]
+    with Image.open(file) as image:
+        notes = PngInfo()
+        for name, text in image.text.items():
+            notes.add_text(name, text)
+        image.resize((16, 16)).save(file, pnginfo=notes)
+    assert run_cell(tmp_path, cell, Circumstances(generation_batch=1))
+    assert pictures(folder) == before
 
 
 def test_a_cell_names_every_environment_that_something_of_it_is_left_of(

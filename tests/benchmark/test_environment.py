@@ -23,6 +23,7 @@ from benchmark.environment import (
     machines,
     put_on_record,
     record_environment,
+    record_loss,
     recorded_environment,
     software,
     used,
@@ -185,6 +186,8 @@ def test_an_altered_record_is_not_sealed_as_right(tmp_path: Path) -> None:
     assert recorded_environment(tmp_path) == {}
     (tmp_path / "cells" / ("0" * 16) / "cell.json").write_text("{}")
     assert recorded_environment(tmp_path) == {LOST: True}
+    record_loss(tmp_path)  # as a finished run does when it is given again
+    assert read_record(file) == {LOST: True}
 
 
 def test_cells_with_other_threads_are_on_another_machine() -> None:

@@ -77,3 +77,11 @@ def test_too_few_subjects_or_methods_are_not_ranked():
         rank_methods(frame({name: values[:5] for name, values in SCORES.items()}), "higher") is None
     )
     assert rank_methods(frame({"a": SCORES["good"], "b": SCORES["poor"]}), "higher") is None
+
+
+def test_pictures_that_one_method_lacks_rank_nobody():
+    """The prompt that `poor` lacks is easy for all: it lifts the others' means alone."""
+    whole = frame(SCORES)
+    easy = whole[whole["method"] != "poor"].assign(prompt_id="easy", value=1.0)
+    lacking = rank_methods(pd.concat([whole, easy]), "higher")
+    assert lacking == rank_methods(whole, "higher")

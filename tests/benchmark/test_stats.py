@@ -208,3 +208,57 @@ def test_holm_is_corrected_over_the_whole_table():
     table = stats.compare(frame, ["metric"], "base")
     assert table["p"].tolist() == pytest.approx([2 / 64] * 2)
     assert table["p_holm"].tolist() == pytest.approx([4 / 64] * 2)
+
+
+def unequal(extra_runs=(1,), subjects=9):
+    """Two methods that are alike in every picture; `b` lacks training seed 1 of every subject.
+
+    The training seed alone decides the score: 0.4 with seed 0, 0.5 with seed 1.
+    """
+    rows = [
+        {
+            "method": method,
+            "metric": "fidelity",
+            "subject": f"s{subject}",
+            "train_seed": run,
+            "prompt_id": prompt,
+            "seed": seed,
+            "value": 0.4 + 0.1 * run + 0.01 * subject,
+        }
+        for method, runs in (("a", (0, *extra_runs)), ("b", (0,)))
+        for subject in range(subjects)
+        for run in runs
+        for prompt in ("p", "q")
+        for seed in (0, 1)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_what_only_one_side_has_makes_no_difference_and_is_told():
+    """As after trainings of one seed have failed: a training seed is no difference of methods."""
+    frame = unequal()
+    (row,) = stats.compare(frame, ["metric"], "a").to_dict("records")
+    assert (row["difference"], row["low"], row["high"]) == (0.0, 0.0, 0.0)
+    assert (row["verdict"], row["subjects"]) == ("not told apart", 9)
+    assert row["note"] == "36 values that only one of both has are left out"
+    prompts = unequal(()).query("method == 'b' or subject != 's0' or prompt_id != 'q'")
+    (row,) = stats.compare(prompts, ["metric"], "a").to_dict("records")
+    assert row["note"] == "2 values that only one of both has are left out"
+    (row,) = stats.compare(unequal(()), ["metric"], "a").to_dict("records")
+    assert row["note"] == ""
+
+
+def test_trainings_of_unlike_seeds_are_compared_as_they_are():
+    """There is no training that both have: what is left in common are subjects and pictures."""
+    frame = unequal(())
+    frame.loc[frame["method"] == "b", "train_seed"] = 7
+    (row,) = stats.compare(frame, ["metric"], "a").to_dict("records")
+    assert (row["difference"], row["subjects"], row["note"]) == (0.0, 9, "")
+    assert len(stats.in_common(frame, "method")) == len(frame)
+    assert len(stats.in_common(unequal(), "method")) == 2 * 36
+
+
+def test_subjects_of_one_side_alone_are_no_values_left_out():
+    frame = unequal(()).query("method == 'a' or subject != 's0'")
+    (row,) = stats.compare(frame, ["metric"], "a").to_dict("records")
+    assert (row["subjects"], row["note"]) == (8, "")

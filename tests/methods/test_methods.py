@@ -115,6 +115,9 @@ def test_all_that_a_plug_in_brings_is_part_of_its_version(tmp_path, monkeypatch,
     assert code_version("black") == seen[0]
     (folder / "two_unused.py").write_text("A = 2\n")
     (folder / "somebody_else.py").write_text("A = 2\n")
+    for written in ("debug.log", "weights.safetensors", ".cache.json", "__pycache__/x.json"):
+        (folder / "two_shared" / written).parent.mkdir(exist_ok=True)
+        (folder / "two_shared" / written).write_text("while it works")
     assert code_version("black") == seen[0]
     for file, old, new in (
         ("two_shared/words.py", "1", "2"),

@@ -6,13 +6,16 @@ import shutil
 import subprocess
 import sys
 from io import StringIO
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from rich.console import Console
 
 from benchmark.atomic import checksum, write_json
+from benchmark.collect import states
 from benchmark.store import Run
+from reports.command import show
 from reports.compare_runs import compare_with
 from reports.study import merge, open_study
 from tests.reports.called import tbbench
@@ -188,3 +191,15 @@ def test_a_terminal_that_knows_few_characters_stops_no_report(runs, tmp_path, en
     assert (done.returncode, done.stderr) == (0, b"")
     assert "fidelity" in done.stdout.decode(encoding)
     assert b"?" in done.stdout  # in the place of an arrow
+
+
+def test_the_table_of_a_run_comes_with_what_a_report_warns_of(runs, tmp_path):
+    """`tbbench run` and `score` print it, and so does the Python call for machines."""
+    run = Path(shutil.copytree(runs / "new", tmp_path / "new"))
+    known = json.loads((run / "environment.json").read_text())
+    other = known | {"code": "edited"}
+    (run / "environment.json").write_text(json.dumps(known | {"other_environments": [other]}))
+    opened = Run.open(run)
+    console = Console(file=StringIO(), width=200)
+    show(opened, states(opened), console, fresh=False)
+    assert "different software (code made up; code edited)" in console.file.getvalue()

@@ -40,6 +40,14 @@ def test_differences_are_paired_by_subject(study):
     assert other["low"].isna().all()
 
 
+def test_differences_are_of_pictures_that_both_have():
+    """A seed that `a` has alone would make it better."""
+    rows = [scores({"a": [0.5] * 5, "base": [0.5] * 5}), scores({"a": [0.9] * 5}, seed=1)]
+    frame = frames.differences_from(pd.concat(rows, ignore_index=True), FIDELITY, "base")
+    assert frame["difference"].tolist() == [0.0] * 5
+    assert frame["mean"].unique().tolist() == [0.0]
+
+
 def test_pareto_points_pair_a_score_with_what_it_cost(study):
     spent = costs(
         [

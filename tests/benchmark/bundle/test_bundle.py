@@ -21,6 +21,7 @@ from benchmark.claims.measured import preset_settings
 from benchmark.config import Prior, Training
 from benchmark.errors import UserError
 from benchmark.plan import Cell
+from benchmark.records import write_sealed
 from benchmark.runner import run_benchmark
 from benchmark.store import Run
 from tests.reports.made_up import cell, config, make_run
@@ -140,12 +141,23 @@ def test_a_picture_that_is_not_the_scored_one_is_not_packed(run, tmp_path):
     assert not (tmp_path / "other.zip").exists()
 
 
+def test_a_run_whose_environment_was_altered_is_not_packed(run, tmp_path):
+    copy = Path(shutil.copytree(run.path, tmp_path / "made-up"))
+    file = copy / "environment.json"
+    write_sealed(file, json.loads(file.read_text()))
+    file.write_text(file.read_text().replace("3.11.9", "3.12.0"))
+    with pytest.raises(UserError, match=r"environment\.json is not as it was written; `tbbench ch"):
+        pack(Run.open(copy), tmp_path / "other.zip", [parse_claims(CLAIMS, "mine.toml")])
+
+
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_run_that_lost_a_record_is_not_packed(run, tmp_path, name):
     copy = Path(shutil.copytree(run.path, tmp_path / "made-up"))
     opened = Run.open(copy)
     (copy / name).unlink()
-    with pytest.raises(UserError, match=rf"{name} is missing; `tbbench check .*` says more$"):
+    with pytest.raises(
+        UserError, match=rf"{name} is missing; the run's command"
+    ):
         pack(opened, tmp_path / "other.zip", [parse_claims(CLAIMS, "mine.toml")])
 
 
