@@ -88,6 +88,7 @@ def find_pictures(request: Request) -> Found:
     for reading, targets, places in zip(readings, own, known, strict=True):
         lacking = missing(methods_of(reading), targets, request.seeds, used, places)
         problems += [problem for problem in lacking if _is_due(problem, request)]
+    problems += _repeated(batches, checksums)
     problems += _unlike(batches)
     notes = dict.fromkeys(reading.backbone_note for reading in readings if reading.backbone_note)
     return Found(batches, checksums, problems, methods, " ".join(notes))
@@ -157,6 +158,22 @@ def _open_all(batch: Batch, checksums: dict[Path, str]) -> tuple[Batch, list[Pro
         if opened.transparent:
             problems.append(Problem("transparent", "some pixels are not opaque", **about))
     return replace(batch, pictures=good), problems
+
+
+def _repeated(batches: Iterable[Batch], checksums: dict[Path, str]) -> list[Problem]:
+    """Pictures made elsewhere that are byte for byte an earlier one of the same prompt: nothing is
+    learned from the further seeds. A run of ours may have such, of a control."""
+    problems = []
+    for batch in batches:
+        if batch.target.cell is not None:
+            continue
+        first: dict[tuple[str, str], int] = {}
+        for (id, seed), record in sorted(batch.pictures.items()):
+            earlier = first.setdefault((id, checksums[record.file]), seed)
+            if earlier != seed:
+                about = (record.where, batch.method, batch.target.subject, id, seed)
+                problems.append(Problem("repeated", f"the picture of seed {earlier}", *about))
+    return problems
 
 
 def _unlike(batches: Iterable[Batch]) -> list[Problem]:

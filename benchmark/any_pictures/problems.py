@@ -13,6 +13,7 @@ KINDS = {
     "missing": "pictures that are not there",
     "unreadable": "files that cannot be read, or not to their end",
     "altered": "files that are not as the run made them",
+    "unfinished": "cells that are not done",
     "ambiguous": "files that could be several things",
     "unknown-subject": "files of a subject that the data set does not have",
     "unknown-prompt": "files of a prompt that the subject does not have",
@@ -22,9 +23,10 @@ KINDS = {
     "no-picture": "files that are no pictures",
     "lossy": "pictures from lossy files",
     "transparent": "pictures with transparent pixels",
+    "repeated": "pictures that are the same as another of their prompt",
     "unlike": "subjects whose photo or prompts differ between methods",
 }
-NOTES = ("no-picture", "lossy", "transparent", "unlike")
+NOTES = ("no-picture", "lossy", "transparent", "repeated", "unlike")
 """Kinds that leave no picture out: `--strict` lets them pass."""
 ONE_MISSING = "there is no such picture"
 ALL_MISSING = "there is no picture of this subject"

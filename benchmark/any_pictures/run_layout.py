@@ -19,7 +19,7 @@ def fits(folder: Path) -> bool:
 
 
 def read(folder: Path, renamed: str | None) -> Reading:
-    """Every picture of every planned cell. A target is what one cell should have made.
+    """Every picture of every planned cell that is done. A target is what one cell should have made.
 
     `renamed` takes the place of the method's name. UserError for a folder that holds no whole run,
     and for a new name where the run has several methods.
@@ -38,6 +38,11 @@ def read(folder: Path, renamed: str | None) -> Reading:
         method = cell.method if renamed is None else renamed
         reading.targets[cell.key] = _target(cell, method)
         cell_folder = run.folder(cell.key)
+        if not cell_folder.done():
+            where = f"cells/{cell.key}"
+            what = "its pictures may be of several attempts; finish the run"
+            reading.problems.append(Problem("unfinished", what, where, method, cell.subject))
+            continue
         wanted = {
             cell_folder.image(id, seed): (id, seed) for id in cell.prompts for seed in cell.seeds
         }

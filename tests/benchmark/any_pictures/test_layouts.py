@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from benchmark.atomic import read_record
 from benchmark.metrics import score_images
+from benchmark.records import write_sealed
 from tests.benchmark.any_pictures.conftest import (
     METRICS,
     PROMPTS,
@@ -182,6 +184,34 @@ def test_a_picture_that_is_not_as_the_run_made_it_is_told_and_not_scored(
     assert altered["what"] == "another checksum than in cell.json"
     whole = len(SUBJECTS) * len(PROMPTS) * len(SEEDS)
     assert again.results["image"].nunique() == whole - 1
+
+
+def test_pictures_of_a_cell_that_is_not_done_are_told_and_not_scored(
+    tmp_path: Path, score: Score
+) -> None:
+    """As of a run that was stopped or had failures: they may be of several attempts."""
+    run = score(textboost_folder(tmp_path / "mine"), *TOY, out=tmp_path / "first").run
+    record = sorted(run.glob("cells/*/cell.json"))[0]
+    write_sealed(record, read_record(record) | {"status": "failed"})
+    again = score(run, *TOY[2:], out=tmp_path / "again")
+    (told,) = again.problems[again.problems["kind"] == "unfinished"].to_dict("records")
+    assert told["file"] == f"cells/{record.parent.name}"
+    assert again.results["subject"].nunique() == len(SUBJECTS) - 1
+
+
+def test_one_picture_for_several_seeds_is_told(tmp_path: Path, score: Score) -> None:
+    """As by a generator that is seeded alike for all: its seeds say nothing."""
+    folder = textboost_folder(tmp_path / "mine")
+    first, second = (folder / f"seed{seed}" / SUBJECTS[0] for seed in SEEDS)
+    for file in first.iterdir():
+        (second / file.name).write_bytes(file.read_bytes())
+    done = score(folder, *TOY)
+    assert done.code == 0
+    told = done.problems[done.problems["kind"] == "repeated"]
+    assert sorted(told["prompt"]) == sorted(PROMPTS)
+    assert set(told["seed"]) == {"1"}
+    assert set(told["what"]) == {"the picture of seed 0"}
+    assert "the same as another of their prompt" in done.out + done.err
 
 
 @pytest.mark.slow

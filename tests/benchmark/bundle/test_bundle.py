@@ -155,9 +155,7 @@ def test_a_run_that_lost_a_record_is_not_packed(run, tmp_path, name):
     copy = Path(shutil.copytree(run.path, tmp_path / "made-up"))
     opened = Run.open(copy)
     (copy / name).unlink()
-    with pytest.raises(
-        UserError, match=rf"{name} is missing; the run's command"
-    ):
+    with pytest.raises(UserError, match=rf"{name} is missing; the run's command"):
         pack(opened, tmp_path / "other.zip", [parse_claims(CLAIMS, "mine.toml")])
 
 
