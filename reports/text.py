@@ -14,7 +14,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.stats import SUBJECTS_FOR_INTERVAL
+from benchmark.stats import SUBJECTS_FOR_INTERVAL, SUBJECTS_FOR_P
 from reports import format as show
 from reports.markup import escaped
 from reports.tables import Column, Score, best, columns, summary, values, wide
@@ -83,7 +83,8 @@ def differences_text(differences: pd.DataFrame) -> pd.DataFrame:
 def rich_comparison(results: pd.DataFrame) -> Group:
     """The comparison for the terminal: one table per encoder, narrow enough for 80 columns.
 
-    Under each mean stands its 95% interval; the best methods are bold.
+    Under each mean stands its 95% interval; the best methods are bold
+    from `SUBJECTS_FOR_P` subjects up.
     """
     if results.empty:
         return Group(Text("No scores yet."))
@@ -118,6 +119,8 @@ def _rich_table(table: pd.DataFrame, title: str, shown: list[Column]) -> Table:
         lines = textwrap.wrap(f"{column.name} {column.arrow}", WIDTH)
         made.add_column(Text("\n".join(lines)), justify="right", width=WIDTH)
     winners = {column: best(table, column) for column in shown}
+    # As on the page: with fewer subjects nothing can be called best.
+    marked = table.loc[table["kind"] != "real photos", "subjects"].max() >= SUBJECTS_FOR_P
     by_column = {column: values(table, column) for column in shown}
     rows = table.drop_duplicates("label")
     last_kind = None
@@ -132,7 +135,7 @@ def _rich_table(table: pd.DataFrame, title: str, shown: list[Column]) -> Table:
             cell = Text(show.MISSING, style="dim")
             if label in found:
                 score = found[label]
-                style = "bold green" if label in winners[column] else ""
+                style = "bold green" if marked and label in winners[column] else ""
                 cell = Text(show.number(score.mean), style=style)
                 if span := show.short_interval(score.low, score.high, 2):
                     cell.append(f"\n{span}", style="dim not bold")

@@ -26,7 +26,7 @@ HISTORY = "Append the figures to this file, a JSON object a line."
 
 @app.command(
     epilog=examples(
-        "tbbench perf run --against origin/main",
+        "tbbench perf run --against HEAD~1",
         "tbbench perf run --case 'train/textboost/*' --out before.json",
     )
 )
