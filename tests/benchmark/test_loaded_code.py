@@ -31,8 +31,14 @@ def cell(small: Callable[..., RunConfig]) -> Cell:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"code_version": OTHER}, "the code of method 'base' has changed since"),
-        ({"metrics": {"fidelity": OTHER}}, "the code of metric 'fidelity' has changed since"),
+        (
+            {"code_version": OTHER},
+            "the code of method 'base', or data beside it, has changed since",
+        ),
+        (
+            {"metrics": {"fidelity": OTHER}},
+            "the code of metric 'fidelity', or data beside it, has changed since",
+        ),
     ],
 )
 def test_other_code_than_planned_makes_no_result(
