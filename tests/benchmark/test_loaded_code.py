@@ -37,7 +37,7 @@ def cell(small: Callable[..., RunConfig]) -> Cell:
         ),
         (
             {"metrics": {"fidelity": OTHER}},
-            "the code of metric 'fidelity', or data beside it, has changed since",
+            "of metric 'fidelity', or data beside it, has changed",
         ),
     ],
 )
