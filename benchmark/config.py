@@ -191,7 +191,8 @@ class Execution(Part):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """auto, cpu, mps, cuda or cuda:N. `auto`: every GPU there is, else the CPU."""
     cell_timeout: Seconds | None = None
-    """Seconds after which a cell is ended and has failed. Left out: it takes what it needs."""
+    """Seconds after which a cell is ended and has failed; waiting for prior images that another
+    cell makes counts. Left out: it takes what it needs."""
     deterministic: bool = False
     """Whether torch must take deterministic kernels and refuse operations that have none."""
 

@@ -25,6 +25,7 @@ from benchmark.dreambench import DreamBench
 from benchmark.errors import DamagedPhotoError, UserError, shown
 from benchmark.paths import cache_root
 from benchmark.records import read_versioned, seal_holds, write_sealed
+from benchmark.same_picture import same_pictures
 from benchmark.subjects import Photo, Prompt, Subject, SubjectFacts, unknown
 
 if TYPE_CHECKING:
@@ -161,7 +162,13 @@ def register(photos: Photos) -> OwnPhotos:
     dataset = OwnPhotos(record)
     path = _record(dataset.name)
     if read_versioned(path, VERSION) != record or not seal_holds(path):
-        dataset.subject(subject)  # a file that is no picture is told now, and by its name
+        # A file that is no picture is told now, and by its name.
+        photos = {photo.name: photo.load() for photo in dataset.subject(subject).photos}
+        if same := same_pictures(photos):
+            raise UserError(
+                f"{folder}: {same[0]} and {same[1]} are one picture, saved twice; remove one: "
+                "a held-out photo must show what training has not seen"
+            )
         write_sealed(path, record)
     return dataset
 

@@ -14,6 +14,7 @@ from pathlib import Path
 OURS = ("methods", "textboost", "benchmark")
 DATA = (".txt", ".json", ".toml", ".yaml", ".yml", ".csv")
 CODE = (".py", ".pyc", ".pyi")
+INSTALLED = ("site-packages", "dist-packages")
 
 
 def version_of(module: str, packages: Sequence[str]) -> str:
@@ -31,16 +32,21 @@ def plugin_version(entry: EntryPoint, ours: Sequence[str]) -> str:
     """`version_of` for what an installed package offers.
 
     Covers the entry's module and those of its distribution that it imports, in one package or in
-    several, what of our packages `ours` it imports, the files that lie in its packages beside the
-    code, such as lists of words (see `_data`), and the distribution's version.
+    several, what of our packages `ours` it imports, the files that lie beside its code, such as
+    lists of words (see `_installed_data` and `_data`), and the distribution's version.
     """
     theirs = [entry.module.partition(".")[0], *_top_level(entry)]
     found = _reached(entry.module, [*ours, *theirs])
     text = [f"{name} {found[name]}" for name in sorted(found)]
+    installed = _installed_data(entry)
+    text += [f"{name} {_checksum(path)}" for name, path in sorted(installed.items())]
     for package in sorted({name.partition(".")[0] for name in found} - {*OURS}):
         source = _source(package)
-        if source is not None and source.name == "__init__.py":
-            text += [f"{package} {file}" for file in _data(source.parent, entry)]
+        if source is not None:
+            for path in _data(source):
+                if path not in installed.values():
+                    name = path.relative_to(source.parent).as_posix()
+                    text.append(f"{package} {name} {_checksum(path)}")
     text.append(entry.dist.version if entry.dist is not None else "")
     return hashlib.sha256("\n".join(text).encode()).hexdigest()[:12]
 
@@ -56,25 +62,47 @@ def _top_level(entry: EntryPoint) -> list[str]:
     if source is not None:
         # Of one that runs from its sources its metadata does not tell.
         top = source.parent.parent if source.name == "__init__.py" else source.parent
-        if top.name not in ("site-packages", "dist-packages"):
+        if top.name not in INSTALLED:
             found.update(module.name for module in pkgutil.iter_modules([str(top)]))
     return sorted(found - {*OURS})
 
 
-def _data(folder: Path, entry: EntryPoint) -> Iterator[str]:
-    """Name and SHA-256 of the data in a package's folder, in order: what its installation lists,
-    and of one that runs from its sources the files of `DATA`. Others may come and go at work, such
-    as logs and downloads."""
-    installed = set()
-    if entry.dist is not None:
-        installed = {Path(str(entry.dist.locate_file(file))) for file in entry.dist.files or ()}
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith((".", "__")) for part in path.relative_to(folder).parts)
-        data = path.suffix in DATA or (path in installed and path.suffix not in CODE)
-        if data and not hidden and path.is_file():
-            with path.open("rb") as file:
-                checksum = hashlib.file_digest(file, "sha256").hexdigest()
-            yield f"{path.relative_to(folder).as_posix()} {checksum}"
+def _installed_data(entry: EntryPoint) -> dict[str, Path]:
+    """The files that the distribution's installation lists, its code and what describes it aside.
+    Others may come and go beside them at work, such as logs and downloads."""
+    found: dict[str, Path] = {}
+    if entry.dist is None:
+        return found
+    for file in entry.dist.files or ():
+        path = Path(str(entry.dist.locate_file(file)))
+        describes = file.parts[0].endswith((".dist-info", ".egg-info")) or file.parts[0] == ".."
+        if not describes and file.suffix not in (*CODE, ".pth") and path.is_file():
+            found[file.as_posix()] = path
+    return found
+
+
+def _data(source: Path) -> list[Path]:
+    """The files of `DATA` in a package's folder, or beside a module that runs from its sources;
+    in order."""
+    folder = source.parent
+    if source.name == "__init__.py":
+        files = folder.rglob("*")
+    elif folder.name in INSTALLED:
+        return []
+    else:
+        files = folder.glob("*")
+    return sorted(
+        path
+        for path in files
+        if path.suffix in DATA
+        and not any(part.startswith((".", "__")) for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _reached(module: str, packages: Sequence[str]) -> dict[str, str]:

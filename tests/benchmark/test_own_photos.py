@@ -1,4 +1,6 @@
+import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from benchmark.config_photos import Photos
 from benchmark.errors import DamagedPhotoError, UserError
 from benchmark.own_photos import about, is_name, open_photos, register
 from benchmark.plan import check_ready, plan
+from benchmark.same_picture import same_pictures
 from benchmark.store import Run
 
 Small = Callable[..., RunConfig]
@@ -110,6 +113,13 @@ def twice(folder: Path) -> None:
     (folder / "d.png").write_bytes((folder / "a.png").read_bytes())
 
 
+def saved_again(folder: Path) -> None:
+    scene = Image.fromarray(np.random.default_rng(7).integers(0, 255, (6, 8, 3), dtype=np.uint8))
+    photo = scene.resize((400, 300), Image.Resampling.BICUBIC)
+    photo.save(folder / "d.png")
+    photo.resize((200, 150)).save(folder / "e.jpg", quality=60)
+
+
 def one_stem(folder: Path) -> None:
     picture(folder / "a.jpg", 5)
 
@@ -151,6 +161,7 @@ def emptied(folder: Path) -> None:
         (text, r"notes\.txt is no photo"),
         (folders, r"more is a folder"),
         (twice, r"a\.png and d\.png are the same file"),
+        (saved_again, r"d\.png and e\.jpg are one picture, saved twice; remove one"),
         (one_stem, r"have one name; rename one"),
         (odd_name, r"rename 'a\+b\.jpg'"),
         (long_name, r"is longer than 200 bytes; rename the photo"),
@@ -163,6 +174,24 @@ def test_what_is_no_photo_is_refused_by_its_name(
     spoil(folder)
     with pytest.raises(UserError, match=message):
         register(described(folder))
+
+
+@pytest.mark.parametrize("subject", ["red_cartoon", "dog3", "dog6", "vase"])
+def test_real_photos_are_the_same_as_themselves_alone(subject: str) -> None:
+    """Of DreamBench: the two pairs that are most alike, and those that saving changes most."""
+    root = os.environ.get("DREAMBENCH_ROOT")
+    if not root:
+        pytest.skip("DREAMBENCH_ROOT is not set: it names the folder of DreamBench's photos")
+    images = {}
+    for path in sorted((Path(root) / subject).glob("*.jpg")):
+        with Image.open(path) as opened:
+            images[path.name] = opened.convert("RGB")
+    assert len(images) > 3
+    assert same_pictures(images) is None
+    for name, image in images.items():
+        buffer = io.BytesIO()
+        image.resize((image.width // 4, image.height // 4)).save(buffer, "JPEG", quality=20)
+        assert same_pictures({**images, "again": Image.open(buffer)}) == (name, "again")
 
 
 @pytest.mark.parametrize(

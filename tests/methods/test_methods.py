@@ -108,11 +108,17 @@ def test_all_that_a_plug_in_brings_is_part_of_its_version(tmp_path, monkeypatch,
     (folder / "two_shared" / "__init__.py").write_text("")
     (folder / "two_shared" / "words.py").write_text("WORDS = 1\n")
     (folder / "two_shared" / "words.txt").write_text("red")
+    alone = "colours.json"
+    (folder / alone).write_text("red")
     about = folder / "two-1.0.dist-info"
-    if place == "site-packages":  # where metadata alone tells whose a module is
+    if place == "site-packages":  # where metadata alone tells whose a file is
         (about / "top_level.txt").write_text("two_plugin\ntwo_words\ntwo_shared\ntwo_unused\n")
+        alone = "colours.bin"
+        (folder / alone).write_text("red")
+        (about / "RECORD").write_text(f"{alone},,\ntwo_shared/words.txt,,\ntwo_plugin.py,,\n")
     seen = [code_version("black")]
-    assert code_version("black") == seen[0]
+    if place == "site-packages":
+        (folder / "colours.json").write_text("somebody else's")
     (folder / "two_unused.py").write_text("A = 2\n")
     (folder / "somebody_else.py").write_text("A = 2\n")
     for written in ("debug.log", "weights.safetensors", ".cache.json", "__pycache__/x.json"):
@@ -122,11 +128,12 @@ def test_all_that_a_plug_in_brings_is_part_of_its_version(tmp_path, monkeypatch,
     for file, old, new in (
         ("two_shared/words.py", "1", "2"),
         ("two_shared/words.txt", "red", "blue"),
+        (alone, "red", "blue"),
         ("two-1.0.dist-info/METADATA", "Version: 1.0", "Version: 1.1"),
     ):
         edit(folder / file, old, new)
         seen.append(code_version("black"))
-    assert len(set(seen)) == 4
+    assert len(set(seen)) == 5
 
 
 def test_a_plug_in_that_is_no_method_is_refused(plugin):
