@@ -163,8 +163,8 @@ def register(photos: Photos) -> OwnPhotos:
     path = _record(dataset.name)
     if read_versioned(path, VERSION) != record or not seal_holds(path):
         # A file that is no picture is told now, and by its name.
-        photos = {photo.name: photo.load() for photo in dataset.subject(subject).photos}
-        if same := same_pictures(photos):
+        images = {photo.name: photo.load() for photo in dataset.subject(subject).photos}
+        if same := same_pictures(images):
             raise UserError(
                 f"{folder}: {same[0]} and {same[1]} are one picture, saved twice; remove one: "
                 "a held-out photo must show what training has not seen"
