@@ -19,7 +19,7 @@ from benchmark.atomic import checksum, files_under, read_record
 from benchmark.cell_integrity import KEY, CellCheck, Finding, check_cell
 from benchmark.collect import STAMP, frames, stamp, states
 from benchmark.config import parse_config
-from benchmark.environment import LOST
+from benchmark.environment_record import LOST
 from benchmark.errors import UserError
 from benchmark.estimate.planned import FILE as PREDICTIONS
 from benchmark.estimate.planned import VERSION as PREDICTIONS_VERSION

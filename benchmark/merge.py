@@ -11,7 +11,8 @@ from typing import Any
 from benchmark.atomic import checksum, copy_file, read_record
 from benchmark.collect import collect
 from benchmark.config import RunConfig
-from benchmark.environment import joined, machines, recorded_environment
+from benchmark.environment_record import joined, recorded_environment
+from benchmark.environment_words import machines
 from benchmark.errors import UserError
 from benchmark.estimate.planned import FILE as PREDICTIONS
 from benchmark.estimate.planned import read_trainings

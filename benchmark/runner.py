@@ -16,13 +16,8 @@ from benchmark.backbones import open_backbone
 from benchmark.collect import States, collect, states
 from benchmark.config import RunConfig, toml_text
 from benchmark.disk import Room, check_space, known_checkpoints
-from benchmark.environment import (
-    PACKAGES,
-    environment,
-    package_version,
-    record_environment,
-    record_loss,
-)
+from benchmark.environment import PACKAGES, environment, package_version
+from benchmark.environment_record import record_environment, record_loss
 from benchmark.errors import UserError
 from benchmark.estimate.planned import predict_trainings
 from benchmark.executors import Job

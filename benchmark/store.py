@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark import owner
 from benchmark.atomic import checksum, checksums, digest, read_record
 from benchmark.config import RunConfig, parse_config
-from benchmark.environment import recorded_environment
+from benchmark.environment_record import recorded_environment
 from benchmark.errors import UserError
 from benchmark.failures import one_line, redacted, writable
 from benchmark.plan import Cell

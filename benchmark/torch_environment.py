@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.atomic import read_record
-from benchmark.environment import has_worker, keep_entry, package_version, this_machine
+from benchmark.environment import package_version, this_machine
+from benchmark.environment_record import has_worker, keep_entry
 from methods.versions import version_of
 from textboost.compute import PRECISIONS
 

@@ -10,7 +10,7 @@ import pandas as pd
 from rich.console import Console
 
 from benchmark.atomic import write_text
-from benchmark.environment import software
+from benchmark.environment_words import software
 from benchmark.errors import UserError
 from reports.changes import cost_changes, score_changes, setting_changes
 from reports.changes_text import (

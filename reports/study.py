@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from benchmark.atomic import digest
 from benchmark.collect import States, frames, states, stored_frames
 from benchmark.config import RunConfig
-from benchmark.environment import LOST, machines, software, used
+from benchmark.environment_record import LOST, used
+from benchmark.environment_words import machines, software
 from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.store import Run

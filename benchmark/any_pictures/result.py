@@ -18,7 +18,8 @@ from benchmark.any_pictures.problems import table, warnings
 from benchmark.atomic import read_record, write_text
 from benchmark.collect import collect
 from benchmark.config import Generation, MethodEntry, RunConfig
-from benchmark.environment import PACKAGES, environment, package_version, record_environment
+from benchmark.environment import PACKAGES, environment, package_version
+from benchmark.environment_record import record_environment
 from benchmark.errors import UserError, plugin_code
 from benchmark.executors.local import choose_devices
 from benchmark.failures import reason

@@ -16,7 +16,8 @@ from benchmark.claims.measures import Measure
 from benchmark.claims.metric_names import MetricName
 from benchmark.claims.study import Study
 from benchmark.claims.verdict import Finding, Kind
-from benchmark.environment import LOST, machines, software
+from benchmark.environment_record import LOST
+from benchmark.environment_words import machines, software
 from benchmark.errors import UserError
 from benchmark.protocols import as_published, get_protocol, protocol_names
 from benchmark.stats import compare, summarise

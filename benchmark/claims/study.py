@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmark.collect import stamp, states
-from benchmark.environment import used
+from benchmark.environment_record import used
 from benchmark.plan import Cell
 from benchmark.store import Run
 from benchmark.subjects import DATASET_NAMES, open_dataset

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.atomic import read_record
-from benchmark.environment import OTHERS, code_digest, entries, keep_entry
+from benchmark.environment import code_digest
+from benchmark.environment_record import OTHERS, entries, keep_entry
 from benchmark.errors import UserError
 from benchmark.executors import LOST, Job, Watcher, next_job
 from benchmark.executors.local import GRACE_SECONDS, POLL_SECONDS, PRELOAD, Work

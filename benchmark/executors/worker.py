@@ -32,7 +32,7 @@ def work(text: str, device: str, asked: float, messages: Connection) -> None:
     die_with_parent()
     job = Job.from_text(text)
     from benchmark.cell import Circumstances, run_cell
-    from benchmark.environment import put_on_record
+    from benchmark.environment_record import put_on_record
     from benchmark.plan import Cell
     from benchmark.store import cell_folder
     from benchmark.torch_environment import record_worker

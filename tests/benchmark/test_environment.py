@@ -11,23 +11,17 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmark.atomic import read_json, read_record, write_json
-from benchmark.environment import (
+from benchmark.environment import VARIABLES, cores, environment, identity, machine
+from benchmark.environment_record import (
     LOST,
     OTHERS,
-    VARIABLES,
-    cores,
-    environment,
-    identity,
-    in_words,
-    machine,
-    machines,
     put_on_record,
     record_environment,
     record_loss,
     recorded_environment,
-    software,
     used,
 )
+from benchmark.environment_words import in_words, machines, software
 from benchmark.records import write_sealed
 from benchmark.torch_environment import attention_backend, record_worker, torch_environment
 

@@ -15,7 +15,8 @@ from benchmark.cell import Circumstances, run_cell
 from benchmark.cli import app
 from benchmark.collect import collect
 from benchmark.config import RunConfig
-from benchmark.environment import environment, record_environment
+from benchmark.environment import environment
+from benchmark.environment_record import record_environment
 from benchmark.errors import UserError
 from benchmark.estimate.planned import predict_trainings
 from benchmark.integrity import Checked, check_run

@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 from benchmark.atomic import checksums, read_record, write_json
 from benchmark.cli import app
 from benchmark.collect import collect
-from benchmark.environment import LOST, machines
+from benchmark.environment_record import LOST
+from benchmark.environment_words import machines
 from benchmark.errors import UserError
 from benchmark.merge import merge
 from benchmark.metrics.evidence import scores

@@ -8,7 +8,7 @@ from PIL import Image
 
 from benchmark.any_pictures import cells
 from benchmark.atomic import read_json, read_record
-from benchmark.environment import software
+from benchmark.environment_words import software
 from benchmark.records import write_sealed
 from tests.benchmark.any_pictures.conftest import TOY, Score, textboost_folder
 
