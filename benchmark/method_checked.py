@@ -51,6 +51,7 @@ def torch_state(device: str) -> dict[str, Any]:
         "default dtype": torch.get_default_dtype(),
         "precision of matrix products": torch.get_float32_matmul_precision(),
         "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+        "search for cuDNN's fastest kernels": torch.backends.cudnn.benchmark,
     }
 
 

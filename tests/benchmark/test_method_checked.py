@@ -70,6 +70,11 @@ def test_switches_of_torch_that_were_left_otherwise_are_told() -> None:
         pytest.raises(MethodError, match=r"mine or a metric left torch's autocast at \['cpu'\]"),
     ):
         check_torch("mine", "cuda:1", before)
+    with (
+        torch.backends.cudnn.flags(benchmark=True),
+        pytest.raises(MethodError, match="fastest kernels at True, not False"),
+    ):
+        check_torch("mine", "cuda:1", before)
     with torch.no_grad(), pytest.raises(MethodError, match="gradients at False, not True"):
         check_torch("mine", "cuda:1", before)
 
