@@ -11,6 +11,9 @@ import pytest
 
 from benchmark import pauses
 from benchmark.config import RunConfig
+from benchmark.plan import Cell, plan
+from benchmark.store import CellFolder
+from methods import get_method
 
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -24,6 +27,16 @@ SMALL: dict[str, Any] = {
     "scoring": {"metrics": [], "image_encoders": [], "text_encoders": []},
     "execution": {"device": "cpu", "workers": 1},
 }
+INVERSION = [{"name": "textual-inversion", "preset": "toy"}]
+
+
+def trained_cell(small: Callable[..., RunConfig], **changes: object) -> Cell:
+    (cell,) = plan(small(methods=INVERSION, **changes))
+    return cell
+
+
+def pictures(folder: CellFolder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.images.iterdir()}
 
 
 @pytest.fixture
@@ -43,6 +56,20 @@ def small(
         return RunConfig.model_validate(table)
 
     return make
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows whenever Textual Inversion trains."""
+    kind = type(get_method("textual-inversion"))
+    train, seen = kind.train, []
+
+    def count(self, pipe, task, settings):
+        seen.append(task.subject)
+        return train(self, pipe, task, settings)
+
+    monkeypatch.setattr(kind, "train", count)
+    return seen
 
 
 @pytest.fixture
