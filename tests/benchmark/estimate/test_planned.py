@@ -28,7 +28,7 @@ from benchmark.store import Run
 from reports.cost_figures import COSTS, cost_cells, cost_head
 from reports.fact_tables import costs_in_cells
 from reports.format import MISSING
-from tests.benchmark.bundle.test_bundle import signed
+from tests.benchmark.bundle.forging import signed
 
 INVERSION = {"name": "textual-inversion", "preset": "toy"}
 FEWER = INVERSION | {"settings": {"batch_size": 2}}
