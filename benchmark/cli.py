@@ -30,7 +30,7 @@ from benchmark.commands import (
     score,
     verify,
 )
-from benchmark.errors import UserError
+from benchmark.errors import UserError, in_one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -131,8 +131,8 @@ def main() -> None:
         print(f"tbbench: {error}", file=sys.stderr)
         sys.exit(USER_MISTAKE)
     except OSError as error:
-        # A full disk, a folder that may not be written: the system's own words name the file.
-        print(f"tbbench: {error}", file=sys.stderr)
+        # A full disk, a folder that may not be written.
+        print(f"tbbench: {in_one_line(error)}", file=sys.stderr)
         sys.exit(USER_MISTAKE)
 
 

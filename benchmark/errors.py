@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -39,6 +40,26 @@ def short(text: str, longest: int) -> str:
     if len(plain) <= longest:
         return plain
     return f"{plain[: longest - 23]}...{plain[-20:]}"
+
+
+FIXES = {
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS),
+        "make it writable and readable for you, or give another folder (--out)",
+    ),
+    **dict.fromkeys(
+        (errno.ENOSPC, errno.EDQUOT), "free some space; the same command goes on where it stopped"
+    ),
+    errno.EFBIG: "no file may get so large here: see `ulimit -f` and the file system",
+    errno.EMFILE: "too few files may be open at a time: raise `ulimit -n`",
+}
+
+
+def in_one_line(error: OSError) -> str:
+    """What the system refused, with the file where it says which, and what to do where we know."""
+    about = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    fix = FIXES.get(error.errno or 0)
+    return short(f"{about}; {fix}" if fix else about, LONGEST_LINE)
 
 
 @contextmanager

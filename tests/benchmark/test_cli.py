@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -50,7 +51,7 @@ def test_every_command_has_an_example(command: list[str]) -> None:
         (["run", "quickstart", "--cell-timeout", "0"], "execution.cell_timeout: expected a number"),
         (["run", "quickstart", "--cell-timeout", "nan"], "execution.cell_timeout: expected a"),
         (["report", "nowhere"], "nowhere holds no run"),
-        (["run", "quickstart", "--out", "/dev/null/run"], "Not a directory: '/dev/null/run"),
+        (["run", "quickstart", "--out", "/dev/null/run"], "/dev/null/run: Not a directory"),
         (["data", "check", "dreambnch"], "did you mean 'dreambench'?"),
         (["data", "check", "toyworld"], "the toy world is drawn and needs no photos"),
     ],
@@ -87,6 +88,43 @@ def test_ctrl_c_is_one_line_and_exit_code_130(
         with pytest.raises(SystemExit) as ended:
             main()
         assert (ended.value.code, capsys.readouterr().err) == (130, said)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            OSError(errno.EROFS, "Read-only file system", "runs/a/.describe.lock"),
+            "runs/a/.describe.lock: Read-only file system; make it writable and readable for you, "
+            "or give another folder (--out)",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "runs/a/report/index.html"),
+            "runs/a/report/index.html: No space left on device; free some space; the same command "
+            "goes on where it stopped",
+        ),
+        (
+            OSError(errno.EFBIG, "File too large"),
+            "[Errno 27] File too large; no file may get so large here: see `ulimit -f` and the "
+            "file system",
+        ),
+        (OSError("torn\nin two"), "torn\\nin two"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line_with_what_to_do(
+    error: OSError,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refused(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sys, "argv", ["tbbench", "protocols"])
+    monkeypatch.setattr("benchmark.commands.listing.open_console", refused)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().err) == (2, f"tbbench: {line}\n")
 
 
 def test_methods_are_listed_with_their_presets() -> None:
