@@ -8,14 +8,26 @@ other columns together, whichever of them a table shows: choosing columns change
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from benchmark.protocols import as_published
-from benchmark.stats import LEVEL, compare, holm
-from reports.tables import COLUMN, YARDSTICKS, Column, Score, belongs, best, columns, labels, rivals
+from benchmark.stats import LEVEL, SUBJECTS_FOR_P, compare, holm
+from reports.tables import (
+    COLUMN,
+    YARDSTICKS,
+    Column,
+    Score,
+    belongs,
+    best,
+    columns,
+    labels,
+    marked,
+    rivals,
+)
 from reports.tables import headline as headline_columns
 
 
@@ -89,6 +101,13 @@ def leads(results: pd.DataFrame, table: pd.DataFrame) -> dict[Column, Lead]:
         for column, rows in zip(family, parts, strict=True):
             made[column] = _lead(table, column, first[column], frame.iloc[rows], tested)
     return made
+
+
+def untied(table: pd.DataFrame, found: Iterable[Lead]) -> str:
+    """Why a best that is marked has no ties marked beside it; empty where all can have."""
+    if all(lead.judged for lead in found if marked(table, lead.column)):
+        return ""
+    return f"Ties are not marked where methods share fewer than {SUBJECTS_FOR_P} subjects: no test."
 
 
 def _compared(rows: pd.DataFrame, table: pd.DataFrame, column: Column, first: str) -> pd.DataFrame:

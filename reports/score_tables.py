@@ -8,15 +8,14 @@ from itertools import pairwise
 
 import pandas as pd
 
-from benchmark.stats import SUBJECTS_FOR_P
 from reports import format as show
 from reports.cells import NOTHING, TEXT, Cell, Head, Table, made, text
 from reports.choice import chosen
 from reports.cost_figures import MACHINES, CostFigure, cost_cells, cost_head, of_several_machines
 from reports.frames import prompt_scores, subject_scores
-from reports.leads import Lead, leads
+from reports.leads import Lead, leads, untied
 from reports.naming import PLAIN, Naming
-from reports.tables import Column, Score, belongs, best, headline, values
+from reports.tables import Column, Score, belongs, headline, marked, unmarked, values
 
 FLOOR = "base is the backbone without personalization, the floor."
 CEILING = "Real photos, compared with the held-out ones, are the ceiling."
@@ -62,7 +61,7 @@ def main_table(
     kinds = list(rows_of["kind"])
     rules = tuple(n + 1 for n, (above, below) in enumerate(pairwise(kinds)) if above != below)
     judged = [found[column] for column in scores if column in found]
-    notes = _notes(judged, headline(table), set(table["kind"]))
+    notes = _notes(judged, table)
     if "base" in set(table["method"].dropna()):
         notes.append(FLOOR)
     if "real photos" in kinds:
@@ -77,11 +76,11 @@ def main_table(
 
 
 def score_cells(table: pd.DataFrame, column: Column, lead: Lead | None = None) -> dict[str, Cell]:
-    """Label -> one column's entry of a summary; with a lead, all best and its ties are marked."""
+    """Label -> one column's entry of a summary; with a lead, its `marked` and ties are ranked."""
     ranks = {}
     if lead is not None:
         ranks = {score.label: "tied" for score in lead.tied}
-        ranks |= dict.fromkeys(best(table, column), "best")
+        ranks |= dict.fromkeys(marked(table, column), "best")
     return {
         label: _cell(score, ranks.get(label, "")) for label, score in values(table, column).items()
     }
@@ -163,16 +162,17 @@ def _cell(score: Score, rank: str) -> Cell:
     return Cell(score.mean, low=score.low, high=score.high, rank=rank)
 
 
-def _notes(found: list[Lead], headline: list[Column], kinds: set[str]) -> list[str]:
+def _notes(found: list[Lead], table: pd.DataFrame) -> list[str]:
     """How the best and its ties were found, and who takes no part."""
     if not found:
         return []
+    judged_by = headline(table)
     judged = [lead for lead in found if lead.judged]
     notes = []
     if judged:
         parts = {
-            lead.column in headline: lead.comparisons
-            for lead in sorted(judged, key=lambda lead: lead.column not in headline)
+            lead.column in judged_by: lead.comparisons
+            for lead in sorted(judged, key=lambda lead: lead.column not in judged_by)
         }
         families = {True: "of headline scores", False: "of all other scores"}
         corrected = " and ".join(f"{number} {families[of]}" for of, number in parts.items())
@@ -180,8 +180,8 @@ def _notes(found: list[Lead], headline: list[Column], kinds: set[str]) -> list[s
             "Told apart from the best: paired by subject, 95% interval of the difference without 0 "
             f"and p below 0.05 after Holm's correction over the comparisons, {corrected}."
         )
-    if len(judged) < len(found):
-        notes.append(f"Ties are not marked with fewer than {SUBJECTS_FOR_P} subjects: no test.")
-    if "control" in kinds:
+    why = (unmarked(table, [lead.column for lead in found]), untied(table, found))
+    notes += [sentence for sentence in why if sentence]
+    if "control" in set(table["kind"]):
         notes.append("Controls and real photos do not compete.")
     return notes

@@ -20,7 +20,7 @@ from benchmark.protocols import (
     protocol_names,
     shown_directions,
 )
-from benchmark.stats import compare, summarise
+from benchmark.stats import SUBJECTS_FOR_P, compare, summarise
 from reports.format import ARROWS
 
 IDENTITY = ["method", "preset", "backbone", "dataset", "split", "protocol"]
@@ -193,6 +193,23 @@ def best(table: pd.DataFrame, column: Column) -> list[str]:
     means = [score.mean for score in competing]
     top = max(means) if column.better == "higher" else min(means)
     return [score.label for score in competing if score.mean == top]
+
+
+def marked(table: pd.DataFrame, column: Column) -> list[str]:
+    """Labels of the `best` that every table marks: none below `SUBJECTS_FOR_P` subjects."""
+    enough = any(score.subjects >= SUBJECTS_FOR_P for score in rivals(table, column))
+    return best(table, column) if enough else []
+
+
+def unmarked(table: pd.DataFrame, shown: Sequence[Column]) -> str:
+    """Why columns with a best do not mark it, in a sentence; empty where all of them do."""
+    won = [column for column in shown if best(table, column)]
+    few = [column for column in won if not marked(table, column)]
+    if not few:
+        return ""
+    if len(few) < len(won):
+        return f"No best method is marked in a column of fewer than {SUBJECTS_FOR_P} subjects."
+    return f"No best method is marked: that needs {SUBJECTS_FOR_P} subjects."
 
 
 def rivals(table: pd.DataFrame, column: Column) -> list[Score]:

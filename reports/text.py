@@ -14,10 +14,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.stats import SUBJECTS_FOR_INTERVAL, SUBJECTS_FOR_P
+from benchmark.stats import SUBJECTS_FOR_INTERVAL
 from reports import format as show
 from reports.markup import escaped
-from reports.tables import Column, Score, best, columns, summary, values, wide
+from reports.tables import Column, Score, columns, marked, summary, unmarked, values, wide
 
 WIDTH = 9
 """Characters of a score column in the terminal: an interval, and the longest word of a title."""
@@ -43,12 +43,12 @@ def _as_text(cell: str) -> str:
 
 
 def comparison_text(table: pd.DataFrame) -> pd.DataFrame:
-    """A summary in words, `0.612 [0.551 to 0.660]`, the best methods in bold Markdown."""
+    """A summary in words, `0.612 [0.551 to 0.660]`, the `marked` methods in bold Markdown."""
     rows = wide(table)
     text = pd.DataFrame({"method": rows["label"], "subjects": rows["subjects"].astype("str")})
     text["images"] = [show.MISSING if pd.isna(n) else str(n) for n in rows["images"]]
     for column in columns(table):
-        found, winners = values(table, column), best(table, column)
+        found, winners = values(table, column), marked(table, column)
         text[column.title] = [
             _markdown_cell(found[label], label in winners) if label in found else show.MISSING
             for label in rows["label"]
@@ -83,8 +83,7 @@ def differences_text(differences: pd.DataFrame) -> pd.DataFrame:
 def rich_comparison(results: pd.DataFrame) -> Group:
     """The comparison for the terminal: one table per encoder, narrow enough for 80 columns.
 
-    Under each mean stands its 95% interval; the best methods are bold
-    from `SUBJECTS_FOR_P` subjects up.
+    Under each mean stands its 95% interval; the `marked` methods are bold.
     """
     if results.empty:
         return Group(Text("No scores yet."))
@@ -105,7 +104,9 @@ def rich_comparison(results: pd.DataFrame) -> Group:
         if most >= SUBJECTS_FOR_INTERVAL
         else f"too few for intervals, which need {SUBJECTS_FOR_INTERVAL}"
     )
-    return Group(*tables, Text(f"Means over {counted}, {intervals}.", style="dim"))
+    said = [f"Means over {counted}, {intervals}."]
+    said += [why] if (why := unmarked(table, found)) else []
+    return Group(*tables, *(Text(sentence, style="dim") for sentence in said))
 
 
 def _rich_table(table: pd.DataFrame, title: str, shown: list[Column]) -> Table:
@@ -118,9 +119,7 @@ def _rich_table(table: pd.DataFrame, title: str, shown: list[Column]) -> Table:
         # Broken at hyphens too: rich would cut a long name where the column ends.
         lines = textwrap.wrap(f"{column.name} {column.arrow}", WIDTH)
         made.add_column(Text("\n".join(lines)), justify="right", width=WIDTH)
-    winners = {column: best(table, column) for column in shown}
-    # As on the page: with fewer subjects nothing can be called best.
-    marked = table.loc[table["kind"] != "real photos", "subjects"].max() >= SUBJECTS_FOR_P
+    winners = {column: marked(table, column) for column in shown}
     by_column = {column: values(table, column) for column in shown}
     rows = table.drop_duplicates("label")
     last_kind = None
@@ -135,7 +134,7 @@ def _rich_table(table: pd.DataFrame, title: str, shown: list[Column]) -> Table:
             cell = Text(show.MISSING, style="dim")
             if label in found:
                 score = found[label]
-                style = "bold green" if marked and label in winners[column] else ""
+                style = "bold green" if label in winners[column] else ""
                 cell = Text(show.number(score.mean), style=style)
                 if span := show.short_interval(score.low, score.high, 2):
                     cell.append(f"\n{span}", style="dim not bold")

@@ -23,7 +23,7 @@ from reports.page.material import Material
 from reports.page.thumbnails import Thumbnail, embedded, thumbnails
 from reports.score_tables import prompt_tables, subject_tables
 from reports.shortfalls import shortfalls, with_shortfalls
-from reports.tables import differences, summary, wide
+from reports.tables import columns, differences, summary, unmarked, wide
 from reports.text import comparison_text, differences_text, markdown
 from reports.verdicts import (
     cautions,
@@ -48,7 +48,9 @@ def write_report(
     texts = differences_text(compared)
     prices = cost_text(measured, costs) if len(measured) else pd.DataFrame()
     if len(table):
-        _frame(folder / "comparison", wide(table), comparison_text(table), short)
+        why = unmarked(table, columns(table))
+        below = [*([why] if why else []), *short]
+        _frame(folder / "comparison", wide(table), comparison_text(table), below)
     if len(compared):
         _frame(folder / "differences", compared, texts, short)
     if len(measured):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from benchmark.stats import SUBJECTS_FOR_INTERVAL, SUBJECTS_FOR_P
+from benchmark.stats import SUBJECTS_FOR_INTERVAL
+from reports.leads import Lead, untied
 from reports.page.grids import Grid
-from reports.tables import Column
+from reports.tables import Column, unmarked
 
 YARDSTICK = (
     "Real photos are a yardstick: how alike the subject's held-out photos are to those trained on "
@@ -21,12 +22,13 @@ COPY = (
 ALIGNMENT = "Alignment is a cosine between picture and prompt, and may be negative."
 
 
-def explained(grid: Grid, table: pd.DataFrame, shown: Sequence[Column]) -> list[str]:
+def explained(
+    grid: Grid, table: pd.DataFrame, shown: Sequence[Column], found_leads: Mapping[Column, Lead]
+) -> list[str]:
     """Sentences below `grid`, which shows the columns `shown` of the summary `table`."""
     rows = [row for block in grid.blocks for row in block.rows]
     scores = [entry for row in rows for entry in row[2:]]
     kinds = set(table["kind"])
-    methods = table.loc[table["kind"] == "method", "label"].nunique()
     if any(entry.under for entry in scores):
         said = ["Means over subjects; beneath, the 95% bootstrap interval."]
     else:
@@ -36,8 +38,8 @@ def explained(grid: Grid, table: pd.DataFrame, shown: Sequence[Column]) -> list[
         level = ", ≈ those that are not told apart from it" if tied else ""
         apart = "; controls and real photos do not compete" if len(kinds) > 1 else ""
         said.append(f"● marks the best method of a column{level}{apart}.")
-    elif methods > 1:
-        said.append(f"No best method is marked: that needs {SUBJECTS_FOR_P} subjects.")
+    judged = [lead for column, lead in found_leads.items() if column in shown]
+    said += [why for why in (unmarked(table, shown), untied(table, judged)) if why]
     if "real photos" in kinds:
         said.append(YARDSTICK)
     if "copy" in set(table["method"].dropna()) and any(one.reference == "seen" for one in shown):

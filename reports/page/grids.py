@@ -15,7 +15,7 @@ from reports.cells import LONG_TEXT, Table
 from reports.figures import mark
 from reports.leads import Lead
 from reports.page.material import Source
-from reports.tables import KINDS, Column, best, values
+from reports.tables import KINDS, Column, marked, values
 
 LONG = 40
 """Columns with a text of more characters than this are wrapped."""
@@ -73,14 +73,10 @@ class Grid:
 def score_grid(
     name: str, table: pd.DataFrame, shown: Sequence[Column], found_leads: Mapping[Column, Lead]
 ) -> Grid:
-    """A summary's scores in some columns: methods, then controls, then real photos.
-
-    The best is marked where there are subjects enough to tell methods apart.
-    """
-    judged = {column for column, lead in found_leads.items() if lead.judged}
+    """A summary's scores in some columns: methods, then controls, then real photos."""
     tied = {column: {score.label for score in lead.tied} for column, lead in found_leads.items()}
     found = {column: values(table, column) for column in shown}
-    winners = {column: best(table, column) if column in judged else [] for column in shown}
+    winners = {column: marked(table, column) for column in shown}
     blocks = []
     for kind in KINDS:
         rows = []

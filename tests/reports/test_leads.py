@@ -5,9 +5,9 @@ import math
 import pandas as pd
 import pytest
 
-from reports.leads import leads
+from reports.leads import leads, untied
 from reports.score_tables import score_cells
-from reports.tables import best, columns, summary
+from reports.tables import best, columns, marked, summary
 from reports.verdicts import cautions
 from tests.reports.studies import alignment, scores
 
@@ -144,6 +144,23 @@ def test_a_sure_difference_against_the_best_is_no_lead():
     assert lead.first.label == "a"
     assert lead.second.high < 0
     assert lead.second.apart is False
+
+
+def test_a_best_that_shares_pictures_of_few_subjects_says_why_no_tie_is_marked():
+    """Each has six subjects; pictures of both are there of three."""
+    parts = [
+        scores({"a": SIX[:3], "b": ahead(SIX[:3], 0.1)}),
+        scores({"a": [None] * 3 + SIX[3:]}, prompt_id="q"),
+        scores({"b": [None] * 3 + SIX[3:]}, prompt_id="r"),
+    ]
+    results = pd.concat(parts, ignore_index=True)
+    table = summary(results)
+    ((column, lead),) = leads(results, table).items()
+    assert (marked(table, column), lead.judged) == (["b"], False)
+    said = "Ties are not marked where methods share fewer than 6 subjects: no test."
+    assert untied(table, [lead]) == said
+    whole = scores({"a": SIX, "b": ahead(SIX, 0.1)})
+    assert untied(summary(whole), leads(whole, summary(whole)).values()) == ""
 
 
 def test_all_equal_means_are_best():

@@ -209,6 +209,9 @@ def test_only_what_is_on_the_page_is_explained_there(index, page, tmp_path):
     assert 'class="best"' not in small.read_text()
     assert "an interval needs 5 of them. No best method is marked: that needs 6 subjects." in text
     assert "copy returns" not in text
+    written = (small.parent / "comparison.md").read_text(encoding="utf-8")
+    assert written.endswith("\nNo best method is marked: that needs 6 subjects.\n")
+    assert "No best" not in (index.parent / "comparison.md").read_text(encoding="utf-8")
     first, second = text.index("Diversity cannot tell"), text.index("All scores of every method")
     assert first > second
 

@@ -91,14 +91,31 @@ def test_the_notes_say_how_ties_were_found_and_what_the_yardsticks_are(study, ta
     assert any("over the comparisons, 4 of headline scores." in note for note in bare)
 
 
-def test_few_subjects_have_no_intervals_and_no_ties(study):
+def test_few_subjects_have_no_intervals_and_no_marks(study):
     few = study[study["subject"].isin(["s0", "s1", "s2"])]
     made = main(few, summary(few))
     assert made.caption == "Means over subjects, without intervals."
     ranks = {cell.rank for row in made.rows() for cell in row}
-    assert ranks == {"best", ""}
-    assert "Ties are not marked with fewer than 6 subjects: no test." in made.notes
+    assert ranks == {""}
+    assert "No best method is marked: that needs 6 subjects." in made.notes
+    assert not any("Ties" in note for note in made.notes)
     assert not any(cell.interval for row in made.rows() for cell in row)
+
+
+def test_five_subjects_mark_no_best_in_any_format(study):
+    from reports.data_files import csv_text, json_text
+    from reports.latex import latex
+    from reports.markup import html, markdown
+
+    few = study[study["subject"].isin([f"s{number}" for number in range(5)])]
+    made = main(few, summary(few))
+    for write, mark in ((latex, r"\textbf"), (markdown, "**"), (html, "<strong>")):
+        text = write(made)
+        assert mark not in text
+        assert "that needs 6 subjects" in text
+        assert mark in write(main(study, summary(study)))
+    assert "mark" not in csv_text(made)
+    assert "rank" not in json_text(made)
 
 
 def test_costs_stand_beside_scores_where_they_are_chosen(study, table):

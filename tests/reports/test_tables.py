@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from reports import tables
+from tests.reports.studies import alignment, scores
 
 UNSEEN = "fidelity unseen (efficientnet-lite0) ↑"
 
@@ -121,6 +122,19 @@ def test_controls_do_not_compete():
     table = tables.summary(frame)
     (column,) = tables.columns(table)
     assert tables.best(table, column) == ["dreambooth"]
+
+
+def test_the_best_is_marked_from_six_subjects_on_column_by_column():
+    five, six = {"a": [0.5] * 5, "b": [0.6] * 5}, {"a": [0.5] * 6, "b": [0.6] * 6}
+    table = tables.summary(pd.concat([scores(five), alignment(six)], ignore_index=True))
+    few, enough = tables.columns(table)
+    assert tables.best(table, few) == tables.best(table, enough) == ["b"]
+    assert tables.marked(table, few) == []
+    assert tables.marked(table, enough) == ["b"]
+    none = "No best method is marked: that needs 6 subjects."
+    some = "No best method is marked in a column of fewer than 6 subjects."
+    said = [tables.unmarked(table, shown) for shown in ([few], [enough], [few, enough], [])]
+    assert said == [none, "", some, ""]
 
 
 def test_a_method_that_lacks_a_subject_is_not_best():

@@ -16,6 +16,12 @@ def printed(results, width=80):
     return console.export_text()
 
 
+def styles(results):
+    """Of every piece of the terminal's tables."""
+    console = Console(width=80, force_terminal=True, file=StringIO())
+    return {str(piece.style) for piece in console.render(rich_comparison(results))}
+
+
 def test_markdown_escapes_what_would_break_a_row():
     frame = pd.DataFrame({"a": ["x|y"], "b": ["two\nlines <b>"]})
     assert markdown(frame) == "| a | b |\n| :--- | ---: |\n| x\\|y | two lines \\<b\\> |\n"
@@ -35,6 +41,17 @@ def test_best_is_bold_and_missing_is_a_dash(results):
     assert " to " in unseen["dreambooth"]
     assert not unseen["oracle"].startswith("**")
     assert text.loc["real photos (seen to unseen)", "alignment (toy-clip) ↑"] == "\N{EN DASH}"
+
+
+def test_below_six_subjects_nothing_is_bold_and_the_terminal_says_why(results):
+    few = results[results["subject"] != results["subject"].iloc[0]]
+    assert "**" not in comparison_text(summary(few)).to_csv()
+    assert "**" in comparison_text(summary(results)).to_csv()
+    why = "No best method is marked: that needs 6 subjects."
+    assert why in printed(few)
+    assert why not in printed(results)
+    assert any("bold green" in style for style in styles(results))
+    assert not any("bold green" in style for style in styles(few))
 
 
 def test_terminal_table_fits_80_columns_with_every_method_and_interval(results):
