@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark.measure import STAGES
 from reports import format as show
-from reports.cost_figures import FOUND
+from reports.cost_figures import FOUND, SEVERAL, of_several_machines
 from reports.tables import CONTROLS, IDENTITY, labels
 
 
@@ -53,7 +53,8 @@ SHOWN = (
 def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
     """One row per method: label, cells, and the figures of `SHOWN`; missing where not measured.
 
-    What was predicted or worked out takes no part.
+    What was predicted or worked out takes no part. With a last column `machine`, as in
+    `reports.study.Study.costs`, where the figures come from different ones.
     """
     if "kind" in costs:
         costs = costs[costs["kind"].isin(FOUND)]
@@ -66,6 +67,9 @@ def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
             rows = rows[rows["stage"] == column.stage]
         found = rows.groupby("label")["value"]
         table[column.title] = found.mean() if column.over == "mean" else found.max()
+    if of_several_machines(costs):
+        machines = labelled.groupby("label")["machine"]
+        table["machine"] = machines.first().where(machines.nunique() == 1, SEVERAL)
     control = labelled.groupby("label")["method"].first().isin(CONTROLS)
     return table.loc[control.sort_values(kind="stable").index].reset_index()
 

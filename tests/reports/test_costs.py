@@ -65,6 +65,17 @@ def test_presets_have_rows_of_their_own():
     assert table["train (s)"].to_dict() == {"dreambooth (paper)": 99.0, "dreambooth (toy)": 10.0}
 
 
+def test_rows_say_which_machine_they_are_from_where_there_are_several():
+    one, other = tidy(ROWS), tidy([("textboost", "a", "train", "wall_seconds", 3.0)])
+    both = pd.concat([one.assign(machine="a"), other.assign(machine="b")], ignore_index=True)
+    table = costs.cost_table(both).set_index("label")
+    assert table["machine"].to_dict() == {"dreambooth": "a", "textboost": "b", "base": "a"}
+    both.loc[(both["method"] == "dreambooth") & (both["subject"] == "b"), "machine"] = "b"
+    assert costs.cost_table(both).set_index("label").loc["dreambooth", "machine"] == "several"
+    assert "machine" not in costs.cost_table(one)
+    assert "machine" not in costs.cost_table(one.assign(machine="a"))
+
+
 def test_settings_stand_side_by_side():
     shared = {"backbone": "toy", "dataset": "toyworld", "split": "n1", "protocol": "p"}
     cells = [

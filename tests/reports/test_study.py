@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+import reports
 from benchmark.collect import collect
 from benchmark.errors import UserError
 from benchmark.records import write_sealed
@@ -214,6 +215,10 @@ def test_costs_of_different_machines_are_marked_and_not_drawn_against_each_other
         ("dreambooth", "b"),
     }
     assert MACHINES in costs_in_cells(spent).notes
+    folder = reports.render(study).parent
+    assert MACHINES in (folder / "costs.md").read_text()
+    written = pd.read_csv(folder / "costs.csv").set_index("label")
+    assert written["machine"].to_dict() == {"textboost": "a", "dreambooth": "b"}
     table = summary(study.results())
     column = headline(table)[0]
     assert set(pareto_points(table, spent, column)["cost"]) == {"checkpoint"}
@@ -223,6 +228,9 @@ def test_costs_of_different_machines_are_marked_and_not_drawn_against_each_other
     assert alike.warnings == []
     assert "machine" not in alike.costs()
     assert MACHINES not in costs_in_cells(alike.costs()).notes
+    folder = reports.render(alike, tmp_path / "alike").parent
+    assert MACHINES not in (folder / "costs.md").read_text()
+    assert "machine" not in pd.read_csv(folder / "costs.csv")
     assert pareto_points(table, alike.costs(), column)["cost"].nunique() == 3
 
 
