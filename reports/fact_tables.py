@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.claims.units import SUFFIXES, suffix_of
+from benchmark.claims.units import BARE, SUFFIXES, suffix_of
 from reports import format as show
 from reports.cells import LONG_TEXT, NOTHING, TEXT, Cell, Head, Table, made, text
 from reports.cost_figures import COSTS, MACHINES, cost_cells, cost_head, of_several_machines
@@ -110,7 +110,7 @@ def claims_in_cells(verdicts: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _estimate(verdict: Mapping[str, Any]) -> tuple[Cell, Cell]:
-    """What was found, with its interval, and the unit it is in."""
+    """What was found, with its interval, and the unit it is in: none for a plain number."""
     unit = next((one for one in SUFFIXES if one == verdict.get("unit")), None)
     suffix = suffix_of(str(verdict.get("bound")), unit) if unit else ""
     factor = float(SUFFIXES[unit][suffix]) if unit and suffix else 1.0
@@ -118,7 +118,7 @@ def _estimate(verdict: Mapping[str, Any]) -> tuple[Cell, Cell]:
     if low == high:
         low = high = math.nan
     found = Cell(value, "estimate", low, high, absent=show.NOT_MEASURED)
-    return found, text(suffix or _words(verdict.get("unit")))
+    return found, text(suffix or ("" if unit in BARE else _words(verdict.get("unit"))))
 
 
 def _labelled(verdict: Mapping[str, Any]) -> object:

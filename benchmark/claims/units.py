@@ -23,6 +23,9 @@ SUFFIXES: Mapping[Unit, Mapping[str, int | Decimal]] = {
 }
 """What each kind of quantity may be written in; a plain number is always its base unit."""
 
+BARE: tuple[Unit, ...] = ("count", "ratio", "score")
+"""Kinds of plain numbers, which are written without a unit."""
+
 ALL_SUFFIXES = frozenset(suffix for table in SUFFIXES.values() for suffix in table)
 
 

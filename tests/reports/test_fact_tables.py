@@ -110,6 +110,13 @@ def test_a_claim_that_was_not_measured_says_so_and_shows_no_number():
     assert row["n"] == row["sentence"] == MISSING
 
 
+def test_a_plain_number_has_no_word_for_a_unit():
+    bare = [VERDICT | {"unit": unit} for unit in ("count", "ratio", "score")]
+    table = claims_in_cells([*bare, VERDICT | {"unit": "ratio", "bound": "below 50%"}])
+    shown = [(row["estimate"], row["unit"]) for row in texts(table)]
+    assert shown == [*[("0.41", "")] * 3, ("41", "%")]
+
+
 def test_an_estimate_has_the_unit_of_its_bound_and_no_interval_where_it_was_counted():
     counted = VERDICT | {"unit": "bytes", "bound": "within 5% of 75 MB"}
     counted |= dict.fromkeys(("estimate", "low", "high"), 76_684_000.0)
@@ -117,6 +124,6 @@ def test_an_estimate_has_the_unit_of_its_bound_and_no_interval_where_it_was_coun
     timed = VERDICT | {"unit": "seconds", "bound": "< 2 min", "estimate": 90, "low": 60, "high": 96}
     table = claims_in_cells([counted, plain, timed])
     shown = [(row["estimate"], row["unit"]) for row in texts(table)]
-    assert shown == [("76.68", "MB"), ("76,684,000", "count"), ("1.5", "min")]
+    assert shown == [("76.68", "MB"), ("76,684,000", ""), ("1.5", "min")]
     place = [head.title for head in table.heads].index("estimate")
     assert [row[place].interval for row in table.rows()] == ["", "", "[1, 1.6]"]
