@@ -13,6 +13,7 @@ from benchmark.commands.as_json import print_json
 
 if TYPE_CHECKING:
     from benchmark.perf.compare import Comparison
+    from benchmark.perf.session import Request
 
 app = typer.Typer(
     help="Has a change made the code slower or larger?",
@@ -63,10 +64,7 @@ def run(
     try:
         files = measure(request, lambda line: console.print(line, markup=False))
     except KeyboardInterrupt:
-        earlier = [str(path) for path in (request.base_out, out) if path.exists()]
-        verb = "are" if len(earlier) > 1 else "is"
-        told = f"; {' and '.join(earlier)} {verb} of an earlier time" if earlier else ""
-        console.print(f"stopped, and nothing was written{told}", markup=False)
+        console.print(_stopped(request), markup=False)
         raise typer.Exit(INTERRUPTED) from None
     new = files[-1]
     for name, stored in new.cases.items():
@@ -83,6 +81,24 @@ def run(
             console.print(f"{label}: {name}: {why}", markup=False)
     if new.failed:
         raise typer.Exit(FAILED)
+
+
+def _stopped(request: Request) -> str:
+    """What a measurement that was stopped has left, and what lies there of another."""
+    from benchmark.perf.session import written
+
+    own = written(request)
+    others = [path for path in (request.base_out, request.out) if path not in own]
+    earlier = [str(path) for path in others if path.exists()]
+    told = "nothing was written"
+    if own:
+        verb = "were" if len(own) > 1 else "was"
+        only = "only " if len(own) == 1 and request.against is not None else ""
+        told = f"{only}{' and '.join(map(str, own))} {verb} written"
+    if earlier:
+        verb = "are" if len(earlier) > 1 else "is"
+        told += f"; {' and '.join(earlier)} {verb} of an earlier time"
+    return f"stopped, and {told}"
 
 
 @app.command(epilog=examples("tbbench perf compare perf-base.json perf.json --markdown summary.md"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Request:
     """A commit, or the folder of a clone. None: the running code alone."""
     patterns: Sequence[str] = ()
     """What `names` were chosen by; empty where they are the whole suite."""
+    round: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """What the files of this measurement have in common, and no others."""
 
     @property
     def base_out(self) -> Path:
@@ -62,11 +64,22 @@ def run(request: Request, log: Callable[[str], None]) -> list[Stored]:
         measured = measure(
             trees, request.names, log, undecided if len(trees) == 2 else lambda _: ()
         )
-    round_ = uuid.uuid4().hex
     paths = [request.base_out, request.out][-len(trees) :]
     for side, (path, commit, suite) in enumerate(zip(paths, commits, suites, strict=True)):
-        save(path, measured, side, commit, round_, suite, request.patterns)
+        save(path, measured, side, commit, request.round, suite, request.patterns)
     return [read(path) for path in paths]
+
+
+def written(request: Request) -> list[Path]:
+    """The files of this measurement that are there by now, the base's first."""
+    return [path for path in (request.base_out, request.out) if _is_of(path, request.round)]
+
+
+def _is_of(path: Path, round_: str) -> bool:
+    try:
+        return read(path).round == round_
+    except UserError:
+        return False
 
 
 def _take(against: str, target: Path) -> dict[str, Any]:

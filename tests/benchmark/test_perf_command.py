@@ -120,6 +120,36 @@ def test_a_run_that_is_stopped_says_what_is_not_its_own(there, told, tmp_path, m
     assert found.output.endswith(told)
 
 
+@pytest.mark.parametrize(
+    ("files", "there", "told"),
+    [
+        (1, [], "only p-base.json was written\n"),
+        (1, ["p.json"], "only p-base.json was written; p.json is of an earlier time\n"),
+        (2, ["p.json"], "p-base.json and p.json were written\n"),
+    ],
+)
+def test_a_run_that_is_stopped_between_its_files_says_which_it_wrote(
+    files, there, told, tmp_path, monkeypatch
+):
+    """Stopped right after the file is there, before the call that writes it returns."""
+    left = iter(range(files))
+
+    def save_and_stop(*words, save=benchmark.perf.session.save):
+        save(*words)
+        if next(left) == files - 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(benchmark.perf.session, "measure", measured_as({}))
+    monkeypatch.setattr(benchmark.perf.session, "save", save_and_stop)
+    for name in there:
+        (tmp_path / name).touch()
+    clone = benchmark.perf.session.running_tree()
+    found = tbbench("run", "--case", "plan", "--against", clone, "--out", "p.json")
+    assert found.exit_code == 130
+    assert found.output.endswith(f"stopped, and {told}")
+
+
 def test_a_case_that_the_bases_process_dies_of_fails_the_gate(tmp_path, monkeypatch):
     """In every output: the case is not judged, and the gate does not call that a pass."""
     died = "its process ended (exit code -9)"
