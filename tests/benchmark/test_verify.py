@@ -33,6 +33,7 @@ sentence = "A sentence."
 source = "this test"
 unjudged = "nobody knows"
 """
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 CONTRACT = {"id", "verdict", "estimate", "low", "high", "n", "bound", "source", "evidence"}
 
 
@@ -186,6 +187,8 @@ def test_a_bundle_is_made_checked_and_its_digest_vouches_for_it(run, tbbench):
     code, _, err = tbbench("verify", mine, bundle)
     assert code == 0
     assert "without --digest nothing vouches for environment.json" in err
+    tutorial = (DOCS / "tutorials" / "reviewer.md").read_text("utf-8")
+    assert f"```text\n{err.replace(bundle, 'runs/quickstart-evidence.zip')}```" in tutorial
     code, _, err = tbbench("verify", mine, bundle, "--digest", "0" * 64)
     assert code == 1
     assert "SHA-256 is" in err
