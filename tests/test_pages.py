@@ -19,3 +19,12 @@ def test_the_methods_table_is_complete() -> None:
     page = (DOCS / "reference" / "names.md").read_text("utf-8")
     section = page.split("## Methods")[1].split("\n## ")[0]
     assert sorted(re.findall(r"^\| `([a-z0-9+-]+)`", section, re.MULTILINE)) == method_names()
+
+
+def test_beginners_find_what_the_words_beside_figures_mean() -> None:
+    readme = (DOCS.parent / "README.md").read_text("utf-8")
+    assert "](docs/explanation/words.md)" in readme
+    pages = sorted((DOCS / "tutorials").glob("*.md"))
+    assert [page.stem for page in pages] == ["ci", "researcher", "reviewer"]
+    for page in pages:
+        assert "](../explanation/words.md)" in page.read_text("utf-8"), page.name
