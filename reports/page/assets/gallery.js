@@ -43,6 +43,11 @@ const gallery = pictures && (() => {
     return made;
   };
 
+  // The place of a method that has no picture there.
+  const gap = (method) => element("div", { className: "gap" },
+    element("div", { className: "absent", textContent: "no picture" }),
+    element("span", { className: "line", title: shorten(data.methods[method].name, 500), textContent: shorten(data.methods[method].name, 90) }));
+
   // Cards in a row: all methods of one seed or of several, where those fit, so that a column holds
   // one method.
   const across = (width, methods, seeds) => {
@@ -63,7 +68,8 @@ const gallery = pictures && (() => {
     if (block.firstChild) return;
     const { heading, cards, ranked } = cardsOf.get(block);
     if (heading) block.append(element("h4", { title: shorten(heading, 500) }, element("bdi", { textContent: shorten(heading, 200) })));
-    block.append(element("div", { className: "cards" }, ...cards.map((picture) => card(picture, ranked))));
+    const shown = cards.map((picture) => (picture.gap ? gap(picture.method) : card(picture, ranked)));
+    block.append(element("div", { className: "cards" }, ...shown));
     block.style.minHeight = "";
   };
   const empty = (block) => {
@@ -84,7 +90,21 @@ const gallery = pictures && (() => {
     watcher.observe(block);
   };
 
+  // Pictures of one prompt by seed and method; every seed has all methods, so that a column holds one.
+  const aligned = (cards, methods) => {
+    const rows = new Map();
+    for (const picture of cards.sort((a, b) => a.train - b.train || a.seed - b.seed || a.method - b.method)) {
+      const key = `${picture.train} ${picture.seed}`;
+      rows.set(key, [...(rows.get(key) ?? []), picture]);
+    }
+    return [...rows.values()].flatMap((row) => methods.flatMap((method) => {
+      const own = row.filter((picture) => picture.method === method);
+      return own.length ? own : [{ method, gap: true }];
+    }));
+  };
+
   const bySubject = () => {
+    const methods = [...new Set(chosen.map((picture) => picture.method))].sort((a, b) => a - b);
     const subjects = new Map();
     for (const picture of chosen) {
       const prompts = subjects.get(picture.subject) ?? new Map();
@@ -100,8 +120,7 @@ const gallery = pictures && (() => {
       wall.append(element("article", { className: "subject" }, heading,
         element("div", {}, element("aside", { "aria-label": `photos of ${shorten(name)}` }, pictures.photos(subject)), blocks)));
       for (const [prompt, cards] of prompts) {
-        cards.sort((a, b) => a.train - b.train || a.seed - b.seed || a.method - b.method);
-        addBlock(blocks, pictures.promptText(prompt, subject), cards, false);
+        addBlock(blocks, pictures.promptText(prompt, subject), aligned(cards, methods), false);
       }
     }
   };

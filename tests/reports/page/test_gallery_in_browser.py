@@ -1,11 +1,12 @@
 """The gallery and its viewer in a real browser, as readers use them."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 import reports
-from tests.reports.made_up import CONTROLS
+from tests.reports.made_up import CONTROLS, cell, make_run
 from tests.reports.page.asked import FIDELITY, METHODS, cards, chip
 
 
@@ -54,6 +55,32 @@ def test_a_column_of_the_gallery_holds_one_method(index, visit, width, across):
         )
         assert len(set(places)) == across
         assert across == 6 or places[:3] == places[3:]
+
+
+def test_a_method_without_a_picture_keeps_its_place(tmp_path, visit):
+    cells = [cell(method, subject) for subject in ("dog_a", "cat_c") for method in METHODS]
+    # It lacks a seed of one subject, and all of the other.
+    left = [replace(one, seeds=[1]) if one.method == "textboost" else one for one in cells]
+    run = make_run(tmp_path / "run", left, failed=[("textboost", "cat_c")])
+    with visit(reports.render(run)) as page:
+        assert page.get_by_text("18 of 18 pictures").is_visible()
+        cards(page, 18)
+        shown = page.locator("#wall .block").evaluate_all(
+            """blocks => blocks.map(block => [...block.querySelectorAll(".cards > *")].map(card =>
+                 [card.querySelector(".line").textContent, card.textContent.includes("no picture"),
+                  Math.round(card.getBoundingClientRect().x)]))"""
+        )
+        places = {}
+        for block, lacking in zip(shown, ([0], [0], [0, 1], [0, 1]), strict=True):
+            assert [name for name, _, _ in block] == sorted(METHODS) * 2
+            gaps = [number for number, (_, gap, _) in enumerate(block) if gap]
+            assert gaps == [1 + 3 * seed for seed in lacking]
+            for number, (_, _, x) in enumerate(block):
+                assert places.setdefault(number, x) == x
+        page.locator("#wall .gap").first.click()
+        assert not page.get_by_role("dialog").is_visible()
+        chip(page, "textboost").click()
+        assert page.locator("#wall .gap").count() == 0
 
 
 def test_best_and_worst_pictures_by_a_score_come_first(run, index, visit):
