@@ -283,8 +283,7 @@ def image_stages(run: Path, bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
             load.add("start_seconds", bench.circumstances.start_seconds, "s")
     environment = bench.circumstances.on_record()
     with bench.stage("generate") as generate:
-        made = make_pictures(bench, pipe, environment)
-        generate.seconds_not_here = made.seconds_before
+        plain = make_pictures(bench, pipe, generate, environment)
         generate.pictures = len(bench.cell.prompts) * len(bench.cell.seeds)
     costs = [*load.costs, *generate.costs]
     found = None
@@ -307,4 +306,4 @@ def image_stages(run: Path, bench: Bench) -> tuple[list[Cost], dict[str, Any]]:
             circumstances.device,
             probed=found,
         )
-    return [*costs, *score.costs], flags_of(made.one_colour)
+    return [*costs, *score.costs], flags_of(plain)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmark.atomic import checksum, digest, read_record
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from benchmark.cell import Bench
+    from benchmark.measure import Stage
     from benchmark.metrics.probed import Probed
     from methods import ImageRequest
 
@@ -42,20 +41,14 @@ def make_probes(bench: Bench, pipe: DiffusionPipeline) -> Probed:
     return both(trained, prober.untouched())
 
 
-@dataclass(frozen=True)
-class Made:
-    """The pictures of a cell."""
+def make_pictures(
+    bench: Bench, pipe: DiffusionPipeline, stage: Stage, environment: str | None = None
+) -> list[str]:
+    """Makes the pictures that are missing, in whole batches, always in the same order, and names
+    the files that are of one single colour.
 
-    seconds_before: float
-    """What earlier attempts spent on the pictures they left."""
-    one_colour: Sequence[str]
-    """Files that are of one single colour."""
-
-
-def make_pictures(bench: Bench, pipe: DiffusionPipeline, environment: str | None = None) -> Made:
-    """Makes the pictures that are missing, in whole batches, always in the same order.
-
-    environment: what the machine and the software are called that they are made with.
+    stage: is told what those cost that an earlier attempt left. environment: what the machine and
+    the software are called that the missing ones are made with.
     """
     from methods import ImageRequest
 
@@ -67,7 +60,7 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline, environment: str | None
     sums: dict[str, str] = before.get("files") or {}
     known = before.get("environments") or []
     made_with = sorted({*known, environment} if environment else known)
-    earlier = 0.0
+    peaks_before: dict[str, float] = before.get("peaks") or {}
     plain: list[str] = []
     wanted = [(id, seed) for id in cell.prompts for seed in cell.seeds]
     size = bench.circumstances.generation_batch
@@ -87,13 +80,14 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline, environment: str | None
             name: read_picture(folder.images / name, origin, about)
             for name, about in zip(names, abouts, strict=True)
         }
-        # A picture whose time is lost is made again: it would count as made in no time. So is one
-        # that was saved by something else, its notes kept.
-        if all(
+        # A picture whose time and memory are lost is made again: it would count as made for
+        # nothing. So is one that was saved by something else, its notes kept.
+        if peaks_before and all(
             name in spent and image and sums.get(name) == checksum(folder.images / name)
             for name, image in kept.items()
         ):
-            earlier += sum(spent[name] for name in names)
+            stage.seconds_not_here += sum(spent[name] for name in names)
+            stage.peaks_not_here = peaks_before
             plain += [name for name, image in kept.items() if image and of_one_colour(image)]
             continue
         begin, pauses_before = time.perf_counter(), pauses()
@@ -110,9 +104,14 @@ def make_pictures(bench: Bench, pipe: DiffusionPipeline, environment: str | None
         if pauses() == pauses_before:
             spent |= dict.fromkeys(names, seconds)
             sums |= {name: checksum(folder.images / name) for name in names}
-            content = {"seconds": spent, "files": sums, "environments": made_with}
+            content = {
+                "seconds": spent,
+                "files": sums,
+                "peaks": stage.peaks(),
+                "environments": made_with,
+            }
             write_sealed(spent_file, content)
-    return Made(earlier, plain)
+    return plain
 
 
 def _origin(bench: Bench) -> str:

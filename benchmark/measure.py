@@ -47,6 +47,8 @@ class Stage:
     `seconds_not_here` takes time into account that the same work took elsewhere (made earlier
     and kept): it is added to `wall_seconds`, so that the stage costs the same whether or not
     something was at hand. Of such a stage there is no energy: what it took elsewhere is unknown.
+    `peaks_not_here` are the `peaks` of such a time, where the work took this stage's memory then:
+    the higher one counts, and none that was not read both times.
     `pictures` is how many the stage made or scored: it gives `images_per_second`, over
     `wall_seconds`.
 
@@ -65,11 +67,23 @@ class Stage:
     clock: Callable[[], float] = time.perf_counter
     costs: list[Cost] = field(default_factory=list)
     seconds_not_here: float = 0.0
+    peaks_not_here: Mapping[str, float] = field(default_factory=dict)
     pictures: int = 0
 
     def add(self, measure: str, value: float, unit: str, kind: str = "measured") -> None:
         """Adds a cost of this stage; `unit` is the value's, `kind` how it came about."""
         self.costs.append(Cost(self.name, measure, float(value), unit, kind))
+
+    def peaks(self) -> dict[str, float]:
+        """Measure -> the highest value so far, in bytes. To be asked inside the block."""
+        found: dict[str, float] = {**self._sampler.highest()}
+        if self._kernel:
+            found["peak_rss_bytes"] = host_memory.peak()
+        found |= self.device.peaks()
+        before = self.peaks_not_here
+        if not before:
+            return found
+        return {name: max(value, before[name]) for name, value in found.items() if name in before}
 
     def __enter__(self) -> Self:
         self._children = host_memory.ChildrenMemory()
@@ -98,9 +112,8 @@ class Stage:
         finally:
             self._sampler.end()
         paused = pauses() - self._pauses
-        peaks = self._sampler.stop()
-        if self._kernel:
-            peaks["peak_rss_bytes"] = host_memory.peak()
+        self._sampler.stop()
+        peaks = self.peaks()
         if paused:
             self.add("pauses", paused, "pauses", "exact")
             self.costs = [cost for cost in self.costs if cost.unit not in TIMES]
@@ -110,7 +123,7 @@ class Stage:
             self._add_energy(joules)
         if self.pictures:
             self.add("images", self.pictures, "images", "exact")
-        for measure, value in {**peaks, **self.device.peaks()}.items():
+        for measure, value in peaks.items():
             self.add(measure, value, "B")
         self.add("sampling_seconds", self._sampler.seconds, "s")
         self.add("sampling_looks", self._sampler.looks, "looks", "exact")

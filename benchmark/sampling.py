@@ -42,6 +42,10 @@ class Sampler:
         if self._error is not None:
             raise self._error
         self._take()
+        return self.highest()
+
+    def highest(self) -> dict[str, int]:
+        """The highest value of each measure so far."""
         return {name: value for name, value in self._highest.items() if value is not None}
 
     def end(self) -> None:

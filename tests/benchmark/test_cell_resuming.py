@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -79,6 +80,27 @@ def test_kept_pictures_are_not_made_again(
     assert {name: (folder.images / name).stat().st_mtime_ns for name in written} == written
     costs = {(c["stage"], c["measure"]): c["value"] for c in read_json(folder.path / "cost.json")}
     assert costs["generate", "wall_seconds"] > spent  # the first attempt's time is not lost
+
+
+@pytest.mark.parametrize(("stage", "step"), [("generate", 2), ("score", 0)])
+def test_the_memory_of_kept_pictures_counts(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, step: int
+) -> None:
+    """The attempt that made them took it; the one that ends the cell makes fewer, or none."""
+    sample, large = cell_pictures.sample, 300 * 2**20
+
+    def hungry(*arguments: Any) -> Any:
+        np.ones(large, np.uint8).sum()
+        return sample(*arguments)
+
+    monkeypatch.setattr(cell_pictures, "sample", hungry)
+    cell, folder = killed(small, tmp_path, stage, step)
+    monkeypatch.setattr(cell_pictures, "sample", sample)
+    before = read_record(folder.path / "generate.json")["peaks"]["peak_rss_bytes"]
+    run_cell(tmp_path, cell, Circumstances(generation_batch=1))
+    costs = {(c["stage"], c["measure"]): c["value"] for c in read_json(folder.path / "cost.json")}
+    assert costs["generate", "peak_rss_bytes"] >= before
+    assert before > costs["reload", "peak_rss_bytes"] + large / 2
 
 
 @pytest.mark.parametrize("finished", [True, False])

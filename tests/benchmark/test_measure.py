@@ -102,6 +102,14 @@ def test_work_done_elsewhere_counts() -> None:
     assert value(stage, "wall_seconds") == 31.0
 
 
+def test_the_higher_peak_of_two_attempts_counts() -> None:
+    with Stage("generate", FakeDevice()) as stage:
+        stage.peaks_not_here = {"peak_cuda_allocated_bytes": 500, "peak_device_bytes": 3}
+    assert value(stage, "peak_cuda_allocated_bytes") == 500
+    assert value(stage, "peak_device_bytes") == 7
+    assert "peak_rss_bytes" not in {cost.measure for cost in stage.costs}  # read in one alone
+
+
 def test_a_stage_that_fails_has_no_figures() -> None:
     stage = Stage("train", FakeDevice())
     with pytest.raises(RuntimeError, match="broken"), stage:
