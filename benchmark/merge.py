@@ -124,7 +124,7 @@ def _choose(key: str, runs: Sequence[Run]) -> Run | None:
             label = next(cell.label for cell in other.planned if cell.key == key)
             raise UserError(
                 f"cell {key} ({label}) is done in {done[0].path} and in {other.path} with "
-                "different scores; leave one of the folders out"
+                f"different scores; leave one of the folders out, or remove cells/{key} from one"
             )
     if done:
         return done[0]

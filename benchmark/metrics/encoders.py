@@ -2,8 +2,10 @@
 
 turned upright, made RGB, the shorter side resized with Pillow's antialiased filter, the centre
 cropped, all of it once and before anything becomes a tensor; sizes and colours as the network's
-authors published them. Embeddings are 32-bit rows of length 1 that do not depend on the batch size.
-What was embedded before is taken from the cache, see `benchmark.embedding_cache`.
+authors published them. Embeddings are 32-bit rows of length 1. The last bits of a row depend on
+what is embedded with it: a row that was embedded before is taken from the cache
+(`benchmark.embedding_cache`) only where it was so in the same company, so that no score depends on
+what the cache happens to hold.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,12 +97,13 @@ class Encoder:
     def images(
         self,
         images: Sequence[Picture],
-        batch_size: int = 32,
+        batch_size: int = 1,
         digests: Sequence[bytes] | None = None,
     ) -> Rows:
         """Embeddings [n, d] of images of any size and mode; files are read when their turn comes.
 
-        `digests` are the images' own by `picture_digests`, for whoever has them already.
+        One at a time, or as many as `batch_size`, which is faster for a list that is always asked
+        for whole. `digests` are the images' own by `picture_digests`, for whoever has them already.
         """
         import torch
 
@@ -113,8 +117,8 @@ class Encoder:
             digests = picture_digests(images)
         return self._rows("image", digests, embed, batch_size)
 
-    def texts(self, texts: Sequence[str], batch_size: int = 32) -> Rows:
-        """Embeddings [n, d] of texts; UserError for an encoder that knows images alone."""
+    def texts(self, texts: Sequence[str]) -> Rows:
+        """Embeddings [n, d] of texts, one at a time; UserError for one that knows images alone."""
         embed_texts = self.embed_texts
         if embed_texts is None:
             raise UserError(
@@ -125,7 +129,7 @@ class Encoder:
         def embed(chosen: Sequence[int]) -> torch.Tensor:
             return embed_texts([texts[index] for index in chosen])
 
-        return self._rows("text", [text.encode() for text in texts], embed, batch_size)
+        return self._rows("text", [text.encode() for text in texts], embed, 1)
 
     def _rows(
         self,
@@ -144,15 +148,29 @@ class Encoder:
             DTYPE,
             *map(str, made_with(__name__, self.device, PACKAGES)),
         ]
-        keys = [EmbeddingCache.key(about, content) for content in contents]
-        known = {key: np.frombuffer(kept, "<f4") for key, kept in cache.read(keys).items()}
-        first = {key: index for index, key in reversed(list(enumerate(keys))) if key not in known}
-        missing = sorted(first.values())
-        made = _in_batches(missing, batch_size, embed)
-        fresh = {keys[index]: row for index, row in zip(missing, made, strict=True)}
-        cache.write({key: row.astype("<f4").tobytes() for key, row in fresh.items()})
-        rows = known | fresh
-        return np.stack([rows[key] for key in keys]) if keys else np.zeros((0, 0), np.float32)
+        first = {content: index for index, content in reversed(list(enumerate(contents)))}
+        distinct = sorted(first.values())
+        batches = [
+            distinct[start : start + batch_size] for start in range(0, len(distinct), batch_size)
+        ]
+        # Of a batch of one the company is the content itself.
+        company = [
+            hashlib.sha256(b"".join(contents[i] for i in batch)).hexdigest() for batch in batches
+        ]
+        keys = {
+            index: EmbeddingCache.key([*about, together], contents[index])
+            for batch, together in zip(batches, company, strict=True)
+            for index in batch
+        }
+        kept = cache.read([*keys.values()])
+        missing = [batch for batch in batches if any(keys[index] not in kept for index in batch)]
+        fresh = dict(zip(chain(*missing), _unit_rows(missing, embed), strict=True))
+        cache.write({keys[index]: row.astype("<f4").tobytes() for index, row in fresh.items()})
+        rows = {
+            contents[index]: fresh[index] if index in fresh else np.frombuffer(kept[key], "<f4")
+            for index, key in keys.items()
+        }
+        return np.stack([rows[one] for one in contents]) if rows else np.zeros((0, 0), np.float32)
 
 
 def picture_digests(pictures: Sequence[Picture]) -> list[bytes]:
@@ -217,22 +235,19 @@ def open_encoder(name: str, device: str = "cpu") -> Encoder:
     return load.open_lite0(source, device)
 
 
-def _in_batches(
-    items: Sequence[int], size: int, embed: Callable[[Sequence[int]], torch.Tensor]
+def _unit_rows(
+    batches: Sequence[Sequence[int]], embed: Callable[[Sequence[int]], torch.Tensor]
 ) -> Rows:
-    """Embed the items and give every row length 1; [0, 0] for no items."""
+    """Embed the batches and give every row length 1; [0, 0] for none."""
     import torch
 
-    if not items:
+    if not batches:
         return np.zeros((0, 0), dtype=np.float32)
     if any(torch.is_autocast_enabled(kind) for kind in ("cpu", "cuda")):
         raise RuntimeError("a metric left autocast on: embeddings would be rounded, and kept so")
     # TF32 would round the features of a GPU to 10 bits and make them unlike those of a CPU.
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        parts = [
-            embed(items[start : start + size]).float().cpu().numpy()
-            for start in range(0, len(items), size)
-        ]
+        parts = [embed(batch).float().cpu().numpy() for batch in batches]
     features = np.concatenate(parts).astype(np.float64)
     unit: Rows = (features / np.linalg.norm(features, axis=1, keepdims=True)).astype(np.float32)
     return unit

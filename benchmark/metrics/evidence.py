@@ -76,29 +76,26 @@ def collect(
     batch_size: int,
     digests: Mapping[int, bytes],
 ) -> Evidence:
-    """Embed a cell. Prompts that repeat are embedded once.
+    """Embed a cell.
 
-    `digests` holds each picture's `encoders.picture_digests` entry by the picture's `id`.
+    What the model made is always all of it, so it is embedded in batches; photos and prompts are
+    shared with other cells, and are embedded one by one. `digests` holds each picture's
+    `encoders.picture_digests` entry by the picture's `id`.
     """
 
-    def embed(pictures: Sequence[Picture]) -> Rows:
-        return encoder.images(pictures, batch_size, [digests[id(one)] for one in pictures])
+    def embed(pictures: Sequence[Picture], at_once: int = 1) -> Rows:
+        return encoder.images(pictures, at_once, [digests[id(one)] for one in pictures])
 
-    texts = None
-    if prompts_text is not None:
-        distinct = list(dict.fromkeys(prompts_text))
-        place = {text: index for index, text in enumerate(distinct)}
-        texts = encoder.texts(distinct, batch_size)[[place[text] for text in prompts_text]]
     return Evidence(
         rows=rows[IMAGE_COLUMNS].reset_index(drop=True),
-        generated=embed(pictures.generated),
+        generated=embed(pictures.generated, batch_size),
         seen=embed(pictures.seen),
         unseen=embed(pictures.unseen),
-        texts=texts,
+        texts=None if prompts_text is None else encoder.texts(prompts_text),
         others=embed(pictures.others),
         augmented={name: embed(changed) for name, changed in pictures.augmented.items()},
         probes={
-            kind: Two(embed(two.trained), embed(two.untouched))
+            kind: Two(embed(two.trained, batch_size), embed(two.untouched, batch_size))
             for kind, two in pictures.probes.items()
         },
     )

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,6 +73,38 @@ def test_a_picture_goes_through_a_network_once(counted):
     assert sum(seen) == 2
 
 
+def test_a_row_is_of_its_company_whatever_the_cache_holds(counted):
+    """The last bits of a row depend on what else is in its batch; here the whole row does."""
+    encoder, _ = counted
+    images = [picture(seed) for seed in range(5)]
+
+    def together(pixels):
+        return torch.stack([p.flatten()[:2] + pixels.sum() for p in pixels])
+
+    def rows(*calls):
+        made = replace(encoder(), embed_images=together)
+        return [made.images([images[i] for i in chosen], size) for chosen, size in calls][-1]
+
+    fresh = rows((range(5), 3))
+    photos = rows((range(5), 1))
+    open_cache().file.unlink()
+    after_others = rows(([1, 4], 1), ([1, 2], 2), ([0, 1, 2, 4], 3), (range(5), 3))
+    np.testing.assert_array_equal(after_others, fresh)
+    np.testing.assert_array_equal(rows(([3], 1), (range(5), 1)), photos)
+    assert np.abs(fresh - photos).max() > 1e-3
+
+
+def test_a_batch_that_the_cache_has_in_part_is_embedded_whole(counted):
+    encoder, seen = counted
+    images = [picture(seed) for seed in range(4)]
+    first = encoder().images(images, 2)
+    with sqlite3.connect(open_cache().file) as database:
+        database.execute("delete from embeddings where rowid = 1")
+    before = sum(seen)
+    np.testing.assert_array_equal(encoder().images(images, 2), first)
+    assert sum(seen) == before + 2
+
+
 def test_whatever_changes_an_embedding_misses(counted):
     """Weights, preparation, pixels and their layout each have embeddings of their own (trap 13)."""
     encoder, seen = counted
@@ -116,6 +149,11 @@ def test_other_code_packages_and_threads_have_embeddings_of_their_own(counted, m
 
 def test_texts_are_kept_apart_from_pictures(counted):
     encoder, _ = counted
+    batches = []
+    counting = replace(encoder(), embed_texts=lambda t: batches.append(t) or torch.ones(len(t), 2))
+    counting.texts(["a cat", "a cat", "a"])
+    assert batches == [["a cat"], ["a"]]  # one that repeats is embedded once
+    open_cache().file.unlink()
     first = encoder().texts(["a dog", "a"])
     np.testing.assert_array_equal(encoder().texts(["a", "a dog"]), first[[1, 0]])
     assert open_cache().info().embeddings == 2

@@ -122,10 +122,6 @@ def test_a_clip_folder_gives_open_clips_own_embeddings(clip_folder):
 
 def test_clip_rows_do_not_depend_on_the_batch_size(clip_folder):
     encoder = encoder_loaders.open_clip_folder("tiny", "cpu", clip_folder)
-    texts = ["a d o g", "r e d", "a c a t o n i t"]
-    rows = encoder.texts(texts, 3)
-    np.testing.assert_allclose(encoder.texts(texts, 1), rows, atol=1e-6)
-    assert np.abs(rows[0] - rows[1]).max() > 1e-3
     images = [noise(seed) for seed in range(3)]
     np.testing.assert_allclose(encoder.images(images, 1), encoder.images(images, 3), atol=1e-6)
 
