@@ -15,7 +15,7 @@ from reports.cost_figures import MACHINES, CostFigure, cost_cells, cost_head, of
 from reports.frames import prompt_scores, subject_scores
 from reports.leads import Lead, leads, untied
 from reports.naming import PLAIN, Naming
-from reports.tables import Column, Score, belongs, headline, marked, unmarked, values
+from reports.tables import Column, Score, belongs, headline, marked, over_fewer, unmarked, values
 
 FLOOR = "base is the backbone without personalization, the floor."
 CEILING = "Real photos, compared with the held-out ones, are the ceiling."
@@ -61,7 +61,8 @@ def main_table(
     kinds = list(rows_of["kind"])
     rules = tuple(n + 1 for n, (above, below) in enumerate(pairwise(kinds)) if above != below)
     judged = [found[column] for column in scores if column in found]
-    notes = _notes(judged, table)
+    fewer = over_fewer(table, scores)
+    notes = [*([fewer] if fewer else []), *_notes(judged, table)]
     if "base" in set(table["method"].dropna()):
         notes.append(FLOOR)
     if "real photos" in kinds:

@@ -297,7 +297,7 @@ def merge(runs: Sequence[Run], known: Sequence[States] | None = None) -> Study:
         kept = {key: state for key, state in found[place].items() if holder[key] == place}
         tables = stored_frames(run, kept) or frames(run, kept)
         parts.append(Part(name=name, run=run, tables=tables, states=kept))
-    repeated = sum(map(len, found)) - len(holder)
+    repeated = sum(len(places) > 1 for places in done.values())
     unlike = sum(
         not _agree([(runs[place], found[place][key]) for place in places], key)
         for key, places in done.items()

@@ -167,16 +167,19 @@ def values(table: pd.DataFrame, column: Column) -> dict[str, Score]:
 
 
 def wide(table: pd.DataFrame) -> pd.DataFrame:
-    """A summary as it is read: a row per method, per column its mean, low and high."""
+    """A summary as it is read: a row per method, per column its mean, low and high, and its number
+    of subjects where that is not the row's."""
     rows = table.drop_duplicates("label").set_index("label")
     made = rows[["kind", *IDENTITY]].copy()
-    made["subjects"] = table.groupby("label", sort=False)["subjects"].max()
+    made["subjects"] = _row_subjects(table)
     made["images"] = rows["images"].astype("Int64")
     for column in columns(table):
         found = table[belongs(table, column)].set_index("label")
         made[column.title] = found["mean"]
         made[f"{column.title} low"] = found["low"]
         made[f"{column.title} high"] = found["high"]
+        if (found["subjects"] < made["subjects"].loc[found.index]).any():
+            made[f"{column.title} subjects"] = found["subjects"].astype("Int64")
     return made.reset_index()
 
 
@@ -210,6 +213,26 @@ def unmarked(table: pd.DataFrame, shown: Sequence[Column]) -> str:
     if len(few) < len(won):
         return f"No best method is marked in a column of fewer than {SUBJECTS_FOR_P} subjects."
     return f"No best method is marked: that needs {SUBJECTS_FOR_P} subjects."
+
+
+def over_fewer(table: pd.DataFrame, shown: Sequence[Column]) -> str:
+    """Which columns have means over fewer subjects than their rows are said to have, in a sentence;
+    empty for none. Some metrics cannot be had of every subject."""
+    of = _row_subjects(table)
+    told: dict[tuple[int, int], list[str]] = {}
+    for column in shown:
+        lacking = [
+            (score.subjects, int(of[score.label]))
+            for score in values(table, column).values()
+            if score.subjects < of[score.label]
+        ]
+        if lacking:
+            name = f"{column.name} ({column.encoder})" if column.encoder else column.name
+            told.setdefault(min(lacking), []).append(name)
+    if not told:
+        return ""
+    parts = [f"{few} of {all_}: {', '.join(names)}" for (few, all_), names in told.items()]
+    return f"Over fewer subjects than the row: {'; '.join(parts)}."
 
 
 def rivals(table: pd.DataFrame, column: Column) -> list[Score]:
@@ -263,6 +286,11 @@ def differences(
     if len(base) != 1:
         chosen_rows = chosen_rows.iloc[:0]
     return compare(chosen_rows, COLUMN, str(base[0]) if len(base) == 1 else "", column="label")
+
+
+def _row_subjects(table: pd.DataFrame) -> pd.Series[int]:
+    """How many subjects a row of a table is said to have: the most of its columns."""
+    return table.groupby("label", sort=False)["subjects"].max()
 
 
 def _scored_on(scored: pd.DataFrame, table: pd.DataFrame) -> list[str]:

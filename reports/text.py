@@ -17,7 +17,17 @@ from rich.text import Text
 from benchmark.stats import SUBJECTS_FOR_INTERVAL
 from reports import format as show
 from reports.markup import escaped
-from reports.tables import Column, Score, columns, marked, summary, unmarked, values, wide
+from reports.tables import (
+    Column,
+    Score,
+    columns,
+    marked,
+    over_fewer,
+    summary,
+    unmarked,
+    values,
+    wide,
+)
 
 WIDTH = 9
 """Characters of a score column in the terminal: an interval, and the longest word of a title."""
@@ -105,7 +115,7 @@ def rich_comparison(results: pd.DataFrame) -> Group:
         else f"too few for intervals, which need {SUBJECTS_FOR_INTERVAL}"
     )
     said = [f"Means over {counted}, {intervals}."]
-    said += [why] if (why := unmarked(table, found)) else []
+    said += [told for told in (over_fewer(table, found), unmarked(table, found)) if told]
     return Group(*tables, *(Text(sentence, style="dim") for sentence in said))
 
 

@@ -96,8 +96,10 @@ def _margin(lead: Lead, naming: Naming) -> str:
     second = _shown(lead.second.score.label, naming)
     if lead.second.lead == 0:
         first = _shown(lead.first.label, naming)
-        level = f"{first} and {second} are level at {show.number(lead.first.mean)}"
-        return f"{level} in {_name(lead.column)}"
+        # Their means may be over other pictures, of which they do not have the same.
+        alike = lead.first.mean == lead.second.score.mean
+        at = f"at {show.number(lead.first.mean)}" if alike else "over the pictures that both have"
+        return f"{first} and {second} are level {at} in {_name(lead.column)}"
     by = show.with_interval(lead.second.lead, lead.second.low, lead.second.high)
     return f"by {by} over {second} in {_name(lead.column)}"
 

@@ -24,7 +24,7 @@ from reports.page.material import Material
 from reports.page.thumbnails import Thumbnail, embedded, thumbnails
 from reports.score_tables import prompt_tables, subject_tables
 from reports.shortfalls import shortfalls, with_shortfalls
-from reports.tables import columns, differences, summary, unmarked, wide
+from reports.tables import columns, differences, over_fewer, summary, unmarked, wide
 from reports.text import comparison_text, differences_text, markdown
 from reports.verdicts import (
     cautions,
@@ -49,8 +49,9 @@ def write_report(
     texts = differences_text(compared)
     prices = cost_text(measured, costs) if len(measured) else pd.DataFrame()
     if len(table):
-        why = unmarked(table, columns(table))
-        below = [*([why] if why else []), *short]
+        all_of_them = columns(table)
+        told = [why(table, all_of_them) for why in (over_fewer, unmarked)]
+        below = [*filter(None, told), *short]
         _frame(folder / "comparison", wide(table), comparison_text(table), below)
     if len(compared):
         _frame(folder / "differences", compared, texts, short)

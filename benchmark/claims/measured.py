@@ -74,7 +74,14 @@ def measured_finding(claim: Claim, expression: Expression, study: Study) -> Find
         run=study.name,
         kind=_kind(expression.subject),
         evidence=_evidence(
-            study, what, sum(map(len, parts)), part_taken(used, study, finding.subjects)
+            study,
+            what,
+            sum(map(len, parts)),
+            [
+                _cells_behind(parts, used),
+                part_taken(used, study, finding.subjects),
+                finding.evidence,
+            ],
         ),
     )
 
@@ -240,7 +247,8 @@ def _found(found: list[float], subjects: int, note: str, constant: bool) -> Find
     if constant:
         low = high = estimate
     reason = note if math.isnan(low) else None
-    return Finding(estimate, low, high, "measured", subjects, "", reason=reason)
+    said = "" if reason else note
+    return Finding(estimate, low, high, "measured", subjects, said, reason=reason)
 
 
 def _kind(subject: Measure | MetricName) -> Kind:
@@ -259,9 +267,15 @@ def _label(study: Study, part: bool) -> str | None:
     return ", ".join(word for word, holds in words.items() if holds) or None
 
 
-def _evidence(study: Study, what: str, rows: int, taken: str) -> str:
+def _cells_behind(parts: list[pd.DataFrame], cells: list[Cell]) -> str:
+    """From how many of the planned cells the rows are; empty for all of them."""
+    there = sum(len(part[["subject", "train_seed"]].drop_duplicates()) for part in parts)
+    return f"from {there} of {len(cells)} cells" if there < len(cells) else ""
+
+
+def _evidence(study: Study, what: str, rows: int, taken: list[str]) -> str:
     parts = [
-        f"{what}: {rows} rows, {taken}",
+        ", ".join([f"{what}: {rows} rows", *filter(None, taken)]),
         f"run {study.name}",
         f"backbone {study.shared('backbone')}, {study.shared('resolution')} px",
         f"{study.shared('dataset')} {study.shared('split')}",

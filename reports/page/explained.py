@@ -9,7 +9,7 @@ import pandas as pd
 from benchmark.stats import SUBJECTS_FOR_INTERVAL
 from reports.leads import Lead, untied
 from reports.page.grids import Grid
-from reports.tables import Column, unmarked
+from reports.tables import Column, over_fewer, unmarked
 
 YARDSTICK = (
     "Real photos are a yardstick: how alike the subject's held-out photos are to those trained on "
@@ -39,7 +39,8 @@ def explained(
         apart = "; controls and real photos do not compete" if len(kinds) > 1 else ""
         said.append(f"● marks the best method of a column{level}{apart}.")
     judged = [lead for column, lead in found_leads.items() if column in shown]
-    said += [why for why in (unmarked(table, shown), untied(table, judged)) if why]
+    told = (over_fewer(table, shown), unmarked(table, shown), untied(table, judged))
+    said += [sentence for sentence in told if sentence]
     if "real photos" in kinds:
         said.append(YARDSTICK)
     if "copy" in set(table["method"].dropna()) and any(one.reference == "seen" for one in shown):

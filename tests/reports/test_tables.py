@@ -137,6 +137,24 @@ def test_the_best_is_marked_from_six_subjects_on_column_by_column():
     assert said == [none, "", some, ""]
 
 
+def test_a_column_over_fewer_subjects_than_its_row_says_so():
+    """As of precision, which some subjects have too few photos for."""
+    six, four = {"a": [0.5] * 6, "b": [0.6] * 6}, {"a": [0.5] * 4, "b": [0.6] * 4}
+    table = tables.summary(pd.concat([scores(six), alignment(four)], ignore_index=True))
+    whole, part = tables.columns(table)
+    assert tables.over_fewer(table, [whole]) == ""
+    assert tables.over_fewer(table, [whole, part]) == (
+        "Over fewer subjects than the row: 4 of 6: alignment (toy-clip)."
+    )
+    wide = tables.wide(table)
+    assert wide["subjects"].tolist() == [6, 6]
+    assert wide[f"{part.title} subjects"].tolist() == [4, 4]
+    assert f"{whole.title} subjects" not in wide
+    # A method that has fewer subjects in all columns is a row of fewer.
+    short = tables.summary(scores({"a": [0.5] * 6, "b": [0.6] * 4}))
+    assert tables.over_fewer(short, tables.columns(short)) == ""
+
+
 def test_a_method_that_lacks_a_subject_is_not_best():
     values = {("dreambooth", "s1"): 0.9, ("textboost", "s1"): 0.5, ("textboost", "s2"): 0.5}
     values |= {("textual-inversion", "s1"): 0.4, ("textual-inversion", "s2"): 0.4}

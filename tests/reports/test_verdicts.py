@@ -222,6 +222,14 @@ def test_verdict_of_methods_that_are_level():
     assert "is not told apart from b" in second
 
 
+def test_methods_that_are_level_over_their_common_pictures_alone_have_no_common_mean():
+    """Of one some trainings failed, and the other's were better for it."""
+    both = scores({"a": EIGHT, "b": EIGHT})
+    more = scores({"a": ahead(0.1)}).assign(train_seed=1)
+    first, _ = said(pd.concat([both, more], ignore_index=True))
+    assert "a and b are level over the pictures that both have in fidelity unseen" in first
+
+
 @pytest.mark.parametrize(
     ("subjects", "span", "second"),
     [

@@ -59,7 +59,13 @@ def test_only_subjects_that_both_have_are_compared():
     short = study(two([0.5] * 8, [0.1] * 6))
     found = one("difference(CLIP-T, textboost, dreambooth) > 0", short)
     assert found.n == 6
-    assert "6 of 8 subjects" in found.evidence
+    assert "28 rows, from 14 of 16 cells, 6 of 8 subjects" in found.evidence
+    whole = study(two([0.5] * 8, [0.1] * 8))
+    assert "cells" not in one("difference(CLIP-T, textboost, dreambooth) > 0", whole).evidence
+    lacking = (whole.results["method"] == "dreambooth") & (whole.results["seed"] == 1)
+    part = replace(whole, results=whole.results[~lacking])
+    evidence = one("difference(CLIP-T, textboost, dreambooth) > 0", part).evidence
+    assert "8 values that only one of both has are left out" in evidence
 
 
 def test_a_mean_is_over_subjects_and_has_an_interval():
