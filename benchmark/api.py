@@ -26,7 +26,8 @@ Source = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run directory and its tables, read when first asked for and not again."""
+    """A run directory and its tables, read when first asked for and not again. Reading warns of
+    cells that were done on unlike or unknown machines or software, as a report does."""
 
     folder: Path
     """The run directory: what `tbbench report` takes."""
@@ -63,10 +64,13 @@ class RunResult:
 
     @cached_property
     def _frames(self) -> dict[str, pd.DataFrame]:
-        from benchmark.collect import frames, states, stored_frames
+        from benchmark.collect import environment_of, frames, states, stored_frames
+        from benchmark.environment_words import cautions
 
         run = Run.open(self.folder)
         known = states(run)
+        for caution in cautions(self.folder.resolve().name, environment_of(run, known)):
+            warnings.warn(caution, stacklevel=5)
         return stored_frames(run, known) or frames(run, known)
 
     def __repr__(self) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from benchmark.atomic import checksum, read_json, read_record, write_bytes, write_json
+from benchmark.environment_record import used
 from benchmark.estimate.planned import FILE as PREDICTIONS
 from benchmark.estimate.planned import predicted_costs, read_trainings
 from benchmark.plan import Cell
@@ -63,6 +64,12 @@ def _collected(run: Run, cells: str) -> bool:
 def states(run: Run) -> dict[str, dict[str, Any]]:
     """The state of every planned cell by its key, as it is on disk at this moment."""
     return {cell.key: run.folder(cell.key).state() for cell in run.planned}
+
+
+def environment_of(run: Run, known: States) -> dict[str, Any]:
+    """environment.json as far as those of the cells that are done were worked on under it."""
+    done = (state for state in known.values() if state["status"] == "done")
+    return used(run.environment, (state["environments"] for state in done))
 
 
 def frames(run: Run, known: States) -> dict[str, pd.DataFrame]:

@@ -161,7 +161,7 @@ class Generation(Part):
     sampler: Annotated[str, _Known("sampler", SAMPLERS)] = "dpm++"
     """Scheduler of the denoising; `dpm++` is DPM-Solver++, `ddim-eta1` DDIM with fresh noise."""
     batch_size: Count = 8
-    """Pictures at a time. It changes memory and time, never a picture."""
+    """Pictures at a time. It changes memory and time, and pictures by rounding alone."""
 
 
 class Scoring(Part):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,8 @@ class Contents:
     """Pictures left out because they are training photos."""
     license: str | None
     """As the user gave it."""
+    cautions: Sequence[str] = ()
+    """What must be known of where the numbers come from."""
 
 
 def licence(contents: Contents) -> str:
@@ -100,6 +102,7 @@ def card(contents: Contents) -> str:
         f"# {plain(title)}",
         _summary(contents),
         LOADING,
+        *(f"**{plain(line)}**" for line in contents.cautions),
         "## Pictures",
         _methods(contents.rows),
         _left_out(contents),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.atomic import digest
@@ -44,6 +44,41 @@ def machines(environment: Mapping[str, Any]) -> list[str]:
     if environment.get(LOST):
         found[LOST] = "not known, for its record was damaged or lost"
     return [*found.values()]
+
+
+def cautions(name: str, environment: Mapping[str, Any]) -> list[str]:
+    """What readers of a run's scores and costs must know of where they come from, in sentences.
+
+    environment: as `benchmark.collect.environment_of` gives it.
+    """
+    return [*unlike_software(name, [environment]), *unlike_machines(name, environment)]
+
+
+def unlike_software(whose: str, environments: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One sentence where cells may have been made with unlike software, else none."""
+    made_with = software(*environments)
+    if len(made_with) < 2:
+        return []
+    return [
+        f"Cells of {whose} may have been made with different software "
+        f"({'; '.join(made_with)}): their scores and costs need not compare."
+    ]
+
+
+def unlike_machines(name: str, environment: Mapping[str, Any]) -> list[str]:
+    """One sentence where a run's cells were done on unlike machines or on unknown ones."""
+    if environment.get(LOST):
+        return [
+            f"What machine and software cells of {name} were made with is not known: "
+            "environment.json was lost or altered. Seconds and memory must not be compared."
+        ]
+    found = machines(environment)
+    if len(found) < 2:
+        return []
+    return [
+        f"Cells of {name} were done on different machines ({'; '.join(found)}): seconds and memory "
+        "of its methods must not be compared."
+    ]
 
 
 def software(*environments: Mapping[str, Any]) -> list[str]:

@@ -24,9 +24,10 @@ from benchmark.atomic import (
     json_text,
     new_folder,
 )
-from benchmark.collect import frames, states, stored_frames
+from benchmark.collect import environment_of, frames, states, stored_frames
 from benchmark.dataset_card import Contents, card
 from benchmark.disk import MARGIN, free_bytes, size_text
+from benchmark.environment_words import cautions
 from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.records import read_versioned, sealed
@@ -103,6 +104,7 @@ def export(
         cells={name: statuses.count(name) for name in ("done", "failed", "pending")},
         held_back=sum(len(cell.prompts) * len(cell.seeds) for cell in held_back),
         license=license,
+        cautions=cautions(run.config.name, environment_of(run, known)),
     )
     text = card(contents)
     with new_folder(out) as fresh:

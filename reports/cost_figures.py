@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import pandas as pd
@@ -63,6 +64,22 @@ COSTS = {
 MACHINES = "Costs come from different machines: seconds and memory must not be compared."
 SEVERAL = "several"
 """In the column `machine`: the cells of this row's run were done on unlike machines."""
+
+
+def cost_notes(costs: pd.DataFrame) -> list[str]:
+    """What must be known before costs are compared, a sentence each."""
+    return [*([MACHINES] if of_several_machines(costs) else []), *stood_still(costs)]
+
+
+def stood_still(costs: pd.DataFrame) -> list[str]:
+    """A sentence where cells have no seconds of a stage, since their process stood still in it: a
+    method's mean is over the other cells."""
+    paused = costs[costs["measure"] == "pauses"]
+    if paused.empty:
+        return []
+    each = Counter(zip(labels(costs)[paused.index], paused["stage"], strict=True))
+    told = ", ".join(f"{label} ({stage}: {n})" for (label, stage), n in each.items())
+    return [f"Without cells whose process stood still for a time, seconds are of the rest: {told}."]
 
 
 def of_several_machines(costs: pd.DataFrame) -> bool:

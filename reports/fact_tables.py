@@ -11,7 +11,7 @@ import pandas as pd
 from benchmark.claims.units import BARE, SUFFIXES, suffix_of
 from reports import format as show
 from reports.cells import LONG_TEXT, NOTHING, TEXT, Cell, Head, Table, made, text
-from reports.cost_figures import COSTS, MACHINES, cost_cells, cost_head, of_several_machines
+from reports.cost_figures import COSTS, cost_cells, cost_head, cost_notes
 from reports.costs import settings_table
 from reports.naming import PLAIN, Naming
 from reports.tables import CONTROLS, labels
@@ -52,8 +52,7 @@ def costs_in_cells(costs: pd.DataFrame, naming: Naming = PLAIN) -> Table:
             "A predicted peak is of the tensors of one step under CUDA's rules: the process, its "
             "libraries, the CUDA context, workspaces and fragmentation come on top of it.",
         )
-    if of_several_machines(costs):
-        notes += (MACHINES,)
+    notes += tuple(cost_notes(costs))
     return made("cost", "What each method cost.", heads, rows, rules, notes)
 
 

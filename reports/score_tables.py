@@ -11,7 +11,7 @@ import pandas as pd
 from reports import format as show
 from reports.cells import NOTHING, TEXT, Cell, Head, Table, made, text
 from reports.choice import chosen
-from reports.cost_figures import MACHINES, CostFigure, cost_cells, cost_head, of_several_machines
+from reports.cost_figures import CostFigure, cost_cells, cost_head, cost_notes
 from reports.frames import prompt_scores, subject_scores
 from reports.leads import Lead, leads, untied
 from reports.naming import PLAIN, Naming
@@ -69,8 +69,8 @@ def main_table(
         notes.append(CEILING)
     if any(column.reference == "seen" for column in scores):
         notes.append("Seen compares with the training photo, unseen with held-out ones.")
-    if of_several_machines(costs) and len(scores) < len(shown):
-        notes.append(MACHINES)
+    if len(scores) < len(shown):
+        notes += cost_notes(costs)
     spans = "with 95% bootstrap intervals" if table["low"].notna().any() else "without intervals"
     caption = f"Means over subjects, {spans}."
     return made("main", caption, heads, rows, rules, tuple(notes))

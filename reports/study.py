@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.atomic import digest
-from benchmark.collect import States, frames, states, stored_frames
+from benchmark.collect import States, environment_of, frames, states, stored_frames
 from benchmark.config import RunConfig
-from benchmark.environment_record import LOST, used
-from benchmark.environment_words import machines, software
+from benchmark.environment_record import LOST
+from benchmark.environment_words import machines, unlike_machines, unlike_software
 from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.store import Run
 from reports.comparable import check_comparable
-from reports.cost_figures import SEVERAL
+from reports.cost_figures import SEVERAL, stood_still
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,8 +48,7 @@ class Part:
     @cached_property
     def environment(self) -> dict[str, Any]:
         """environment.json as far as its cells that are done were worked on under it."""
-        done = (state for state in self.states.values() if state["status"] == "done")
-        return used(self.run.environment, (state["environments"] for state in done))
+        return environment_of(self.run, self.states)
 
     @cached_property
     def machines(self) -> tuple[str, ...]:
@@ -99,11 +98,8 @@ class Study:
                 f"{cells} other scores in one run than in another: those of the run that is named "
                 "first are shown, and the runs do not agree."
             )
-        if several and len(made_with := software(*(part.environment for part in self.parts))) > 1:
-            found.append(
-                f"Cells of these runs may have been made with different software "
-                f"({'; '.join(made_with)}): their scores and costs need not compare."
-            )
+        whose = "these runs" if several else self.parts[0].name
+        found += unlike_software(whose, [part.environment for part in self.parts])
         if len(self.machines) > 1:
             told = "; ".join(f"{', '.join(names)}: {on}" for on, names in self._told())
             found.append(
@@ -111,22 +107,9 @@ class Study:
                 "memory must not be compared."
             )
         for part in self.parts:
-            if not several and len(made_with := software(part.environment)) > 1:
-                found.append(
-                    f"Cells of {part.name} may have been made with different software "
-                    f"({'; '.join(made_with)}): their scores and costs need not compare."
-                )
-            if part.environment.get(LOST):
-                found.append(
-                    f"What machine and software cells of {part.name} were made with is not known: "
-                    "environment.json was lost or altered. Seconds and memory must not be compared."
-                )
-            elif part.mixed:
-                found.append(
-                    f"Cells of {part.name} were done on different machines "
-                    f"({'; '.join(part.machines)}): seconds and memory of its "
-                    "methods must not be compared."
-                )
+            if part.environment.get(LOST) or part.mixed:
+                found += unlike_machines(part.name, part.environment)
+        found += stood_still(self.costs())
         for method, preset in sorted(self.apart):
             found.append(
                 f"{method} ({preset}) differs between these runs in its settings, its code or the "

@@ -10,7 +10,7 @@ import pandas as pd
 from benchmark.atomic import write_bytes, write_text
 from reports import format as show
 from reports.cells import Table
-from reports.cost_figures import MACHINES, of_several_machines
+from reports.cost_figures import cost_notes
 from reports.costs import cost_table, cost_text, settings_table
 from reports.data_files import frame_csv
 from reports.fact_tables import costs_in_cells
@@ -56,8 +56,7 @@ def write_report(
     if len(compared):
         _frame(folder / "differences", compared, texts, short)
     if len(measured):
-        unlike = [MACHINES] if of_several_machines(costs) else []
-        _frame(folder / "costs", measured, prices, [*unlike, *short])
+        _frame(folder / "costs", measured, prices, [*cost_notes(costs), *short])
     write_text(folder / "settings.csv", frame_csv(settings))
     found = leads(results, table) if len(table) else {}
     drawings = draw(results, table, costs, material.losses)

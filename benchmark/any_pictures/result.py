@@ -70,7 +70,17 @@ def score_found(found: Found, request: Request, console: Console) -> Outcome:
     device = choose_devices(request.device, 1, 1)[0] if todo else ""
     for item in {item.cell.subject: item for item in todo}.values():
         item.batch.target.photos()
-    changed = _describe(path, found, config, work)
+    keys = {item.cell.key for item in work}
+    if left := read_keys(path) - keys:
+        one = len(left) == 1
+        cells = "1 cell that was" if one else f"{len(left)} cells that were"
+        stay = "is asked for no more stays" if one else "are asked for no more stay"
+        console.print(
+            f"{path}: {cells} scored here before and {stay} on disk, out of the report; to have "
+            "all side by side name them in one command",
+            markup=False,
+        )
+    changed = _describe(path, found, config, work) or bool(left)
     made_with: dict[str, Any] = {}
     if todo:
         console.print(f"{config.title}: {len(todo)} of {len(work)} cells to score", markup=False)
@@ -83,6 +93,8 @@ def score_found(found: Found, request: Request, console: Console) -> Outcome:
         if not score_cell(path, item, config.scoring.batch_size, made_with):
             state = cell_folder(path, item.cell.key).state()
             failures.append((item.cell.label, reason(state)))
+    if read_keys(path) != keys:
+        raise UserError(f"another command took over {path} meanwhile; give each its own --out")
     run = Run.open(path)
     return Outcome(run, failures, collect(run) or changed)
 
@@ -144,8 +156,7 @@ def _describe(path: Path, found: Found, config: RunConfig, work: Sequence[Work])
         "warnings": warnings(found.problems, found.pictures),
         "versions": {name: package_version(name) for name in PACKAGES},
     }
-    replaced = read_keys(path) - {item.cell.key for item in work}
-    changed = bool(replaced) or read_versioned(path / "run.json", RUN_VERSION) != about
+    changed = read_versioned(path / "run.json", RUN_VERSION) != about
     if changed:
         write_sealed(path / "run.json", about)
     for name, text in texts.items():

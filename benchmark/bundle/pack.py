@@ -28,6 +28,7 @@ from benchmark.claims.file import ClaimsFile
 from benchmark.claims.judge import Named, judge_all
 from benchmark.claims.study import study_of
 from benchmark.collect import collect, stamp
+from benchmark.environment_words import cautions
 from benchmark.errors import UserError
 from benchmark.records import seal_holds
 from benchmark.store import Run
@@ -47,6 +48,8 @@ class Packed:
     size: int
     pictures: int
     verdicts: int
+    cautions: Sequence[str]
+    """What must be known of where the numbers come from."""
 
 
 def pack(
@@ -99,7 +102,14 @@ def pack(
     content = zip_bytes(files | {MANIFEST: _json({"format": FORMAT, "files": sums})})
     write_bytes(out, content)
     digest = hashlib.sha256(content).hexdigest()
-    return Packed(out, digest, len(content), len(pictures), len(verdicts))
+    return Packed(
+        out,
+        digest,
+        len(content),
+        len(pictures),
+        len(verdicts),
+        cautions(study.name, study.environment),
+    )
 
 
 def _check_names(claims: Sequence[ClaimsFile]) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmark.collect import stamp, states
-from benchmark.environment_record import used
+from benchmark.collect import environment_of, stamp, states
 from benchmark.plan import Cell
 from benchmark.store import Run
 from benchmark.subjects import DATASET_NAMES, open_dataset
@@ -98,14 +97,12 @@ def whole_of(cells: Sequence[Cell]) -> Whole | None:
 
 def study_of(run: Run, name: str | None = None) -> Study:
     """The run, from its tables as they lie on disk."""
-    known = states(run).values()
-    done = [state["environments"] for state in known if state["status"] == "done"]
     return Study(
         name=name or run.path.name,
         cells=run.planned,
         results=run.results(),
         costs=run.costs(),
-        environment=used(run.environment, done),
+        environment=environment_of(run, states(run)),
         whole=whole_of(run.planned),
         stamp=stamp(run),
     )

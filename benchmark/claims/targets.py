@@ -13,6 +13,7 @@ from benchmark.claims.file import ClaimsFile, load_claims, shipped_names
 from benchmark.claims.study import Study, study_of
 from benchmark.claims.verdict import Verdict
 from benchmark.collect import collect
+from benchmark.environment_words import cautions
 from benchmark.errors import UserError
 from benchmark.store import Run
 
@@ -33,7 +34,8 @@ class Targets:
     differences: tuple[str, ...]
     """What is not right with the bundles, a line each."""
     notes: tuple[str, ...]
-    """What was found to be right with them, a line each."""
+    """What was found to be right with them, and what must be known of where a run's or a bundle's
+    numbers come from; a line each."""
 
     def files(self) -> list[ClaimsFile]:
         """The claims files named; without any, all shipped ones and the bundles' own."""
@@ -90,6 +92,7 @@ def open_targets(names: Sequence[str], digest: str | None = None) -> Targets:
             )
     studies = _apart(studies, archives)
     _distinct([study.name for study in studies])
+    notes += [line for study in studies for line in cautions(study.name, study.environment)]
     return Targets(
         claims=tuple(claims),
         studies=tuple(studies),

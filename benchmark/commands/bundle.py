@@ -53,4 +53,6 @@ def bundle(
         f"{packed.verdicts} verdicts",
         markup=False,
     )
+    for line in packed.cautions:
+        console.print(line, markup=False)
     console.print(f"sha256 {packed.digest}", markup=False)

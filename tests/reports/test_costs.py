@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from reports import costs
+from reports import cost_figures, costs, fact_tables
 from reports.format import MISSING, NOT_MEASURED
 
 
@@ -52,6 +52,15 @@ def test_a_stage_that_ran_without_a_time_is_not_measured():
     text = costs.cost_text(costs.cost_table(rows), rows).set_index("method")
     assert text.loc["dreambooth", "train"] == NOT_MEASURED
     assert text.loc["dreambooth", "prepare"] == MISSING
+
+
+def test_seconds_without_the_cells_that_stood_still_say_so():
+    assert cost_figures.stood_still(tidy(ROWS)) == []
+    paused = [row for row in ROWS if row[:4] != ("dreambooth", "a", "train", "wall_seconds")]
+    rows = tidy([*paused, ("dreambooth", "a", "train", "pauses", 1)])
+    (said,) = cost_figures.cost_notes(rows)
+    assert said.endswith("seconds are of the rest: dreambooth (train: 1).")
+    assert said in fact_tables.costs_in_cells(rows.assign(kind="measured", unit="s")).notes
 
 
 def test_missing_costs_are_missing_in_the_numbers_too():

@@ -222,6 +222,9 @@ def test_costs_of_different_machines_are_marked_and_not_drawn_against_each_other
     table = summary(study.results())
     column = headline(table)[0]
     assert set(pareto_points(table, spent, column)["cost"]) == {"checkpoint"}
+    still = merge([one])
+    still.parts[0].tables["costs"].loc[0, "measure"] = "pauses"
+    assert "process stood still" in still.warnings[0]
     # On one machine all three are drawn.
     (two.path / "environment.json").write_text(json.dumps({"processor": "one"}))
     alike = merge([one, Run.open(two.path)])

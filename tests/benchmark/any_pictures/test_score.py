@@ -9,6 +9,7 @@ from PIL import Image
 from benchmark.any_pictures import cells
 from benchmark.atomic import read_json, read_record
 from benchmark.environment_words import software
+from benchmark.plan_file import write_plan
 from benchmark.records import write_sealed
 from tests.benchmark.any_pictures.conftest import TOY, Score, textboost_folder
 
@@ -53,6 +54,7 @@ def test_changed_pictures_are_scored_again_and_the_others_not(
 
     monkeypatch.setattr(cells, "score_pictures", watch)
     again = score(folder, *TOY)
+    assert "1 cell that was scored here before and is asked for no more stays" in again.out
     assert scored == ["spotted_dog"]
     after = again.of("mine", "spotted_dog")
     keys = ["metric", "reference", "prompt_id", "seed"]
@@ -61,6 +63,21 @@ def test_changed_pictures_are_scored_again_and_the_others_not(
     assert len(both) == 4 * 3
     assert set(zip(changed["prompt_id"], changed["seed"], strict=True)) == {("red", 0)}
     assert len(changed) == 3  # seen, unseen, alignment
+
+
+def test_a_command_that_another_took_the_folder_from_shows_nothing_of_its_own(
+    folder: Path, score: Score, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = cells.score_pictures
+
+    def meanwhile(run, *others) -> None:
+        whole(run, *others)
+        write_plan(run, [], {})
+
+    monkeypatch.setattr(cells, "score_pictures", meanwhile)
+    done = score(folder, *TOY)
+    assert done.code == 2
+    assert "another command took over" in done.err
 
 
 def test_what_was_scored_by_other_code_stays_on_record(folder: Path, score: Score) -> None:
