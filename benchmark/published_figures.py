@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmark.claims.file import Claim, ClaimsFile, load_claims, shipped_names
 from benchmark.claims.judge import judge_all
-from benchmark.claims.units import shown
+from benchmark.claims.units import beside
 from benchmark.claims.verdict import Verdict
 from benchmark.errors import UserError
 
@@ -88,11 +88,11 @@ def _here(claim: Claim, verdict: Verdict) -> str:
     if verdict.verdict != "NOT MEASURED":
         assert verdict.estimate is not None
         assert verdict.unit is not None
-        return f"**{_word(verdict)}**: {shown(verdict.estimate, verdict.unit)}"
+        return f"**{_word(verdict)}**: {beside(verdict.estimate, verdict.unit, verdict.bound)}"
     if claim.parsed is None:
         return f"not judged: {verdict.evidence}"
-    beside = f"; predicted {verdict.predicted['shown']}" if verdict.predicted else ""
-    return f"not measured{beside}; needs {_needed(claim)}"
+    predicted = f"; predicted {verdict.predicted['shown']}" if verdict.predicted else ""
+    return f"not measured{predicted}; needs {_needed(claim)}"
 
 
 def _needed(claim: Claim) -> str:
