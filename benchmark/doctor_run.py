@@ -25,7 +25,11 @@ def ready(config: RunConfig) -> Iterator[Finding]:
         ("weights", _weights),
         ("metrics", _metrics),
     ]
-    found = [disk("runs", Path.cwd())]
+    space = disk("runs", Path.cwd())
+    if space.fix:
+        says = f"`tbbench run {config.name} --dry-run` says how much this run takes"
+        space = replace(space, fix=says)
+    found = [space]
     yield found[0]
     for what, check in checks:
         for finding in _or_problem(what, check, config):

@@ -37,7 +37,12 @@ def fetch(
         fetched = dreambench.fetch(
             progress=lambda done, total: bars.update(task, completed=done, total=total)
         )
-    open_console().print(str(fetched), highlight=False, soft_wrap=True)
+    kept = f"{fetched.kept} photos in {fetched.root} were there already"
+    line = f"{kept}; nothing was fetched"
+    if fetched.written:
+        line = f"{fetched.written} photos fetched from {fetched.source} into {fetched.root}"
+        line += f"; {fetched.kept} were there already" if fetched.kept else ""
+    open_console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(epilog=examples("tbbench data check dreambench"))

@@ -308,6 +308,8 @@ def test_everything_that_a_run_lacks_is_told_at_once(
         *weights,
     ]
     assert "sd15 wants a GPU" in str(found)
+    space = next(one for one in found if one["what"] == "disk for runs")
+    assert space["level"] == OK or "dreambench-sd15 --dry-run` says" in space["fix"]
     assert "`tbbench data fetch dreambench`" in str(found)
     assert "`tbbench doctor RUN` fetches" in str(found)
     assert [one["what"] for one in found if one["level"] != OK and not one["fix"]] == []

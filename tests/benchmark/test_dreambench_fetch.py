@@ -12,7 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from benchmark.cli import app
 from benchmark.dreambench import Fetched, fetch
 from benchmark.errors import UserError
 
@@ -225,6 +227,24 @@ def test_offline_is_one_line_with_a_way_out(tmp_path: Path, facts: Path, server:
     assert "http://127.0.0.1:9/archive.zip: " in message
     assert "DREAMBENCH_ROOT" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("fetched", "line"),
+    [
+        (Fetched(Path("p"), 0, 158, ""), "158 photos in p were there already; nothing was fetched"),
+        (Fetched(Path("p"), 158, 0, "https://a"), "158 photos fetched from https://a into p"),
+        (
+            Fetched(Path("p"), 2, 156, "https://a"),
+            "2 photos fetched from https://a into p; 156 were there already",
+        ),
+    ],
+)
+def test_the_command_says_what_it_did(
+    monkeypatch: pytest.MonkeyPatch, fetched: Fetched, line: str
+) -> None:
+    monkeypatch.setattr("benchmark.dreambench.fetch", lambda progress: fetched)
+    assert CliRunner().invoke(app, ["data", "fetch", "dreambench"]).stdout.strip() == line
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
