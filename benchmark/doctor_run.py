@@ -113,7 +113,7 @@ def _metrics(config: RunConfig) -> Iterator[Finding]:
 
     for name in config.scoring.metrics:
         with plugin_code("metric", name):
-            check_metric(name)
+            check_metric(name, config.scoring.metrics)
     yield Finding(OK, "metrics", ", ".join(config.scoring.metrics))
 
 

@@ -215,9 +215,10 @@ def check_ready(cells: Sequence[Cell]) -> None:
     """
     from benchmark.metrics import check_metric
 
-    for name in dict.fromkeys(name for cell in cells for name in cell.metrics):
+    named = dict.fromkeys(name for cell in cells for name in cell.metrics)
+    for name in named:
         with plugin_code("metric", name):
-            check_metric(name)
+            check_metric(name, named)
     shown = [dict.fromkeys((cell.dataset, name) for name in subjects_of(cell)) for cell in cells]
     damaged: dict[tuple[str, str], DamagedPhotoError] = {}
     for name, subject in dict.fromkeys(pair for pairs in shown for pair in pairs):

@@ -59,7 +59,7 @@ def score_found(found: Found, request: Request, console: Console) -> Outcome:
     config = _config(found, request, path)
     for metric in config.scoring.metrics:
         with plugin_code("metric", metric):
-            check_metric(metric)
+            check_metric(metric, config.scoring.metrics)
             if needs([metric]) & PROBES:
                 raise UserError(
                     f"metric {metric!r} asks the trained model for pictures without the subject, "

@@ -22,7 +22,7 @@ A package outside this project adds a metric through an entry point in the group
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -91,19 +91,21 @@ def get_metric(name: str) -> Metric:
     return cast(Metric, import_module(modules[name]))
 
 
-def check_metric(name: str) -> None:
-    """UserError when the metric does not exist, writes what another one writes, or lacks a package
-    or weights that it needs.
+def check_metric(name: str, together: Collection[str] = ()) -> None:
+    """UserError when the metric does not exist, writes what one of ours or of those that are asked
+    for `together` with it writes, or lacks a package or weights that it needs.
 
     May download the weights.
     """
     metric = get_metric(name)
-    if name not in _own_modules():
-        for own in own_metric_names():
-            if taken := sorted(metric.EMITS.keys() & get_metric(own).EMITS.keys()):
+    own = own_metric_names()
+    if name not in own:
+        for other in sorted({*own, *together} - {name}):
+            if taken := sorted(metric.EMITS.keys() & get_metric(other).EMITS.keys()):
+                ours = "our " if other in own else ""
                 raise UserError(
-                    f"metric {name!r} writes {taken[0]!r} as our metric {own!r} does, and nobody "
-                    "could tell them apart; its package must call it otherwise"
+                    f"metric {name!r} writes {taken[0]!r} as {ours}metric {other!r} does, and "
+                    "nobody could tell them apart; its package must call it otherwise"
                 )
     check = getattr(metric, "check", None)
     if check is not None:
@@ -126,14 +128,20 @@ def metric_version(name: str) -> str:
 def directions() -> dict[str, str]:
     """Every value of the column `metric` -> `higher`, `lower` or `reference`.
 
-    A package's metric that does not load has none: it may be no business of the run at hand.
+    A package's metric that does not load has none: it may be no business of the run at hand. Nor
+    has what two packages write and take for better in unlike ways.
     """
-    found: dict[str, str] = {}
-    for module in _modules().values():
-        ours = module.startswith(f"{__name__}.")
+    own: dict[str, str] = {}
+    theirs: dict[str, set[str]] = {}
+    mine = _own_modules()
+    for name, module in _modules().items():
+        ours = name in mine
         with nullcontext() if ours else suppress(Exception):
-            found |= cast(Metric, import_module(module)).EMITS
-    return found
+            emits = cast(Metric, import_module(module)).EMITS
+            for value, better in emits.items():
+                theirs.setdefault(value, set()).add(better)
+            own |= emits if ours else {}
+    return {value: better for value, (better, *others) in theirs.items() if not others} | own
 
 
 def caveats() -> dict[str, str]:

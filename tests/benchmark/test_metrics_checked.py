@@ -99,3 +99,24 @@ def test_one_that_writes_what_ours_writes_is_refused_before_the_run(
         metrics.check_metric("sharp")
     installed(EMITS)
     metrics.check_metric("sharp")
+
+
+def test_two_that_write_the_same_are_not_asked_for_together(
+    installed: Callable[[dict[str, str]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a fork beside what it was forked from: their values would be averaged."""
+    installed({"sharpness": "higher"})
+    fork: Any = types.ModuleType("sharp_fork")
+    fork.EMITS = {"sharpness": "lower", "blur": "lower"}
+    monkeypatch.setitem(sys.modules, "sharp_fork", fork)
+    points = [
+        EntryPoint("sharp", "sharp_package", metrics.ENTRY_POINTS),
+        EntryPoint("sharp-2", "sharp_fork", metrics.ENTRY_POINTS),
+    ]
+    monkeypatch.setattr(metrics, "entry_points", lambda group: points)
+    metrics.check_metric("sharp", ["fidelity", "sharp"])
+    with pytest.raises(UserError, match="'sharp' writes 'sharpness' as metric 'sharp-2' does"):
+        metrics.check_metric("sharp", ["fidelity", "sharp", "sharp-2"])
+    better = metrics.directions()
+    assert "sharpness" not in better  # nobody knows whose it is
+    assert (better["blur"], better["fidelity"]) == ("lower", "higher")
