@@ -18,7 +18,7 @@ from reports.latex import latex
 from reports.markup import html, markdown
 from reports.naming import PLAIN, Naming, check_naming
 from reports.score_tables import main_table, prompt_tables, subject_tables
-from reports.shortfalls import with_shortfalls
+from reports.shortfalls import with_footnotes
 from reports.tables import labels, summary
 
 FORMATS: dict[str, tuple[str, Callable[[Table], str]]] = {
@@ -57,7 +57,7 @@ def all_tables(
         made += prompt_tables(results, table, naming)
     if len(costs):
         made.append(costs_in_cells(costs, naming))
-    made = with_shortfalls(made, cells_info)
+    made = with_footnotes(made, cells_info)
     if any(cell["settings"] for cell in cells_info):
         made.append(settings_in_cells(cells_info, naming))
     if verdicts:

@@ -8,6 +8,14 @@ from typing import Any
 
 from reports.cells import Table
 
+SOFTWARE = {
+    "several": "Cells may have been made with different software: scores and costs need not "
+    "compare.",
+    "unknown": "What machine and software cells were made with is not known: scores and costs need "
+    "not compare.",
+}
+"""`software` of a cell's record, see `reports.study.Study.cell_info` -> a sentence."""
+
 
 def shortfalls(cells: Iterable[Mapping[str, Any]]) -> list[str]:
     """A sentence for each method of which not all cells are done: its means are over fewer.
@@ -45,9 +53,17 @@ def one_coloured(cells: Iterable[Mapping[str, Any]]) -> list[str]:
     return found
 
 
-def with_shortfalls(tables: Sequence[Table], cells: Sequence[Mapping[str, Any]]) -> list[Table]:
-    """The tables, each with the sentences of `shortfalls` below it."""
-    said = shortfalls(cells)
+def footnotes(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What stands below a table that may be taken elsewhere alone: `shortfalls`, and that software
+    differs, in short. The page and the terminal say which."""
+    found = {cell.get("software", "one") for cell in cells}
+    said = [text for kind, text in SOFTWARE.items() if kind in found]
+    return [*said, *shortfalls(cells)]
+
+
+def with_footnotes(tables: Sequence[Table], cells: Sequence[Mapping[str, Any]]) -> list[Table]:
+    """The tables, each with its `footnotes`."""
+    said = footnotes(cells)
     return [replace(table, notes=(*table.notes, *said)) for table in tables]
 
 

@@ -17,7 +17,7 @@ from benchmark.atomic import digest
 from benchmark.collect import States, environment_of, frames, states, stored_frames
 from benchmark.config import RunConfig
 from benchmark.environment_record import LOST
-from benchmark.environment_words import machines, unlike_machines, unlike_software
+from benchmark.environment_words import machines, software, unlike_machines, unlike_software
 from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.store import Run
@@ -187,10 +187,15 @@ class Study:
         return self._merged("cells")
 
     def cell_info(self) -> list[dict[str, Any]]:
-        """Per planned cell: its identity, key, state, and `run`, the name of its run."""
+        """Per planned cell: its identity, key, state, `run`, the name of its run, and `software`,
+        which is `one` for all, `several` or `unknown`."""
+        made_with = (
+            "several" if len(software(*(part.environment for part in self.parts))) > 1 else "one"
+        )
         return [
             {"key": cell.key, **cell.to_json(), "protocol": cell.protocol, "run": part.name}
             | {**part.states[cell.key]}
+            | {"software": "unknown" if part.environment.get(LOST) else made_with}
             | {"preset": self._preset(cell.method, cell.preset, part)}
             for part in self.parts
             for cell in part.run.planned

@@ -23,7 +23,7 @@ from reports.page.gallery import gallery
 from reports.page.material import Material
 from reports.page.thumbnails import Thumbnail, embedded, thumbnails
 from reports.score_tables import prompt_tables, subject_tables
-from reports.shortfalls import shortfalls, with_shortfalls
+from reports.shortfalls import footnotes, with_footnotes
 from reports.tables import columns, differences, over_fewer, summary, unmarked, wide
 from reports.text import comparison_text, differences_text, markdown
 from reports.verdicts import (
@@ -45,7 +45,7 @@ def write_report(
     compared = differences(results, table) if len(results) else pd.DataFrame()
     measured = cost_table(costs) if len(costs) else pd.DataFrame()
     settings = settings_table(material.cells)
-    short = shortfalls(material.cells)
+    short = footnotes(material.cells)
     texts = differences_text(compared)
     prices = cost_text(measured, costs) if len(measured) else pd.DataFrame()
     if len(table):
@@ -75,7 +75,7 @@ def write_report(
         costs=prices,
         cost_numbers=measured.rename(columns={"label": "method"}),
         settings=settings.fillna(show.MISSING),
-        tables=tuple(with_shortfalls(_score_tables(results, table), material.cells)),
+        tables=tuple(with_footnotes(_score_tables(results, table), material.cells)),
         cost_table=costs_in_cells(costs) if len(costs) else None,
         leads=found,
         drawings=drawings,

@@ -1,6 +1,9 @@
 """Nothing that is missing shrinks a mean silently."""
 
+import json
 import re
+
+import pytest
 
 from reports import render
 from reports.export import write_tables
@@ -51,6 +54,35 @@ def test_it_stands_beside_every_table(tmp_path):
             assert said in path.read_text(encoding="utf-8"), path.name
     done = tbbench("report", tmp_path / "run")
     assert said in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"earlier_not_known": True},
+            "What machine and software cells were made with is not known",
+        ),
+        (
+            {"other_environments": [{"code": "another", "worker": {}}]},
+            "Cells may have been made with different software: scores and costs need not compare.",
+        ),
+        ({}, ""),
+    ],
+)
+def test_tables_that_are_taken_elsewhere_say_that_software_differs(tmp_path, change, said):
+    run = make_run(tmp_path / "run", [cell("textboost", "dog_a"), cell("base", "dog_a")])
+    file = run.path / "environment.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    study = open_study([run.path])
+    render(study, tmp_path / "out")
+    about = (study.results(), study.costs(), study.cell_info(), None)
+    files = write_tables(*about, tmp_path / "tables", ["latex"])
+    files += [tmp_path / "out" / f"{name}.md" for name in ("comparison", "costs")]
+    for path in files:
+        if path.name != "table_settings.tex":
+            text = path.read_text(encoding="utf-8")
+            assert said in text if said else "software" not in text, path.name
 
 
 def test_a_failed_cell_has_its_stage_and_the_end_of_its_log_as_text(tmp_path):

@@ -39,7 +39,10 @@ def test_a_study_of_one_run_is_the_run_and_writes_nothing_into_it(tmp_path):
     assert study.results().equals(run.results())
     assert study.costs().equals(run.costs())
     assert study.cells().equals(run.cells())
-    info = [{name: v for name, v in one.items() if name != "run"} for one in study.cell_info()]
+    info = [
+        {name: v for name, v in one.items() if name not in ("run", "software")}
+        for one in study.cell_info()
+    ]
     assert info == run.cell_info()
     assert study.report_folder == run.path / "report"
     assert {path: path.stat().st_mtime_ns for path in run.path.rglob("*")} == before
