@@ -123,7 +123,8 @@ def _whole(
     whole = {name: value.strip() for name, value in values.items() if isinstance(value, str)}
     if len(whole) < len(COLUMNS) or None in row:
         raise UserError(f"{path} line {line}: expected {len(COLUMNS)} values: {','.join(COLUMNS)}")
-    return whole
+    # "Anna " is anna: as two people she would agree with herself.
+    return {**whole, "rater": whole["rater"].casefold()}
 
 
 def _check(row: Mapping[str, str], key: Key, where: str) -> None:

@@ -51,6 +51,8 @@ class Contents:
     """Pictures left out because they are training photos."""
     license: str | None
     """As the user gave it."""
+    made_by: str | None = None
+    """`benchmark.environment_words.made_by`."""
     cautions: Sequence[str] = ()
     """What must be known of where the numbers come from."""
 
@@ -139,9 +141,8 @@ def _summary(contents: Contents) -> str:
         f"{makers(rows)} for text-to-image personalization, on {backbones}, with their prompts, "
         "seeds and scores."
     )
-    version = (about.get("versions") or {}).get("textboost-bench")
-    if version:
-        text += f" Made with textboost-bench {plain(str(version))}."
+    if contents.made_by:
+        text += f" Made with textboost-bench {plain(contents.made_by)}."
     note = about.get("backbone_note")
     return f"{text}\n\nNote: {plain(str(note))}." if note else text
 

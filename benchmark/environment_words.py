@@ -10,6 +10,15 @@ from benchmark.environment import machine, users_variables
 from benchmark.environment_record import LOST, OTHERS, entries
 
 
+def made_by(environment: Mapping[str, Any]) -> str | None:
+    """The versions of this project that cells were made with, `0.1.0 and 0.2.0`; None where they
+    are not known. environment: as for `cautions`."""
+    found = [(one.get("packages") or {}).get("textboost-bench") for one in entries(environment)]
+    if environment.get(LOST) or not all(found):
+        return None
+    return " and ".join(sorted({str(version) for version in found}))
+
+
 def in_words(environment: Mapping[str, Any]) -> str:
     """The machine for people, `cuda, NVIDIA A100, AMD EPYC 7763, 64 cores`; `unknown` without."""
     kind = str(environment.get("device") or "").partition(":")[0]

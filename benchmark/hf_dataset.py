@@ -27,7 +27,7 @@ from benchmark.atomic import (
 from benchmark.collect import environment_of, frames, states, stored_frames
 from benchmark.dataset_card import Contents, card
 from benchmark.disk import MARGIN, free_bytes, size_text
-from benchmark.environment_words import cautions
+from benchmark.environment_words import cautions, made_by
 from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.records import read_versioned, sealed
@@ -98,13 +98,15 @@ def export(
     tables = stored_frames(run, known) or frames(run, known)
     rows = _metadata(run, pictures, tables["results"])
     statuses = [state["status"] for state in known.values()]
+    made_with = environment_of(run, known)
     contents = Contents(
         run=run,
         rows=rows,
         cells={name: statuses.count(name) for name in ("done", "failed", "pending")},
         held_back=sum(len(cell.prompts) * len(cell.seeds) for cell in held_back),
         license=license,
-        cautions=cautions(run.config.name, environment_of(run, known)),
+        made_by=made_by(made_with),
+        cautions=cautions(run.config.name, made_with),
     )
     text = card(contents)
     with new_folder(out) as fresh:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from benchmark.atomic import checksum, files_under, new_folder, read_record
-from benchmark.collect import frames
+from benchmark.collect import environment_of, frames
 from benchmark.disk import CONTROLS, MARGIN, free_bytes, size_text
+from benchmark.environment_words import made_by
 from benchmark.errors import UserError, shown
 from benchmark.hub_card import Model, card
 from benchmark.plan import Cell
@@ -124,6 +125,7 @@ def export_model(run: Run, cell: Cell, out: Path, license: str | None = None) ->
         costs=tables["costs"],
         card=_own_card(run, folder, recorded),
         license=license,
+        made_by=made_by(environment_of(run, {cell.key: state})),
     )
     text = card(model)
     with new_folder(out) as fresh:

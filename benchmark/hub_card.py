@@ -59,6 +59,8 @@ class Model:
     """The checkpoint's model_card.md; empty when it has none."""
     license: str | None
     """As the user gave it."""
+    made_by: str | None = None
+    """`benchmark.environment_words.made_by` of this cell."""
 
 
 @dataclass(frozen=True)
@@ -268,7 +270,6 @@ def _from_hub(model: Model) -> str:
 
 def _training(model: Model) -> str:
     cell = model.cell
-    version = (model.run.about.get("versions") or {}).get("textboost-bench")
     repo = base_model(model.run, cell)
     told: dict[str, Any] = {
         "method, preset": f"{cell.method}, {cell.preset}",
@@ -280,7 +281,7 @@ def _training(model: Model) -> str:
         "seed": cell.train_seed,
         **{name: value for name, value in cell.compute.items() if name != "device"},
         **_counts(model.costs),
-        "textboost-bench": version,
+        "textboost-bench": model.made_by,
     }
     rows = [_row(name, value) for name, value in told.items() if value is not None]
     settings = [_row(f"settings.{name}", value) for name, value in sorted(cell.settings.items())]

@@ -21,7 +21,13 @@ from benchmark.errors import DamagedPhotoError, UserError, plugin_code
 from benchmark.method_settings import method_settings
 from benchmark.plugins import refuse_taken
 from benchmark.subjects import PHOTOS, Dataset, Prompt, SubjectFacts, open_dataset, unknown
-from benchmark.together import facts_together, parts, split_together, subject_together
+from benchmark.together import (
+    check_together,
+    facts_together,
+    parts,
+    split_together,
+    subject_together,
+)
 
 OUTCOME_VERSION = 2
 """Raised when a change of the harness changes pictures or scores; it is part of every key."""
@@ -311,6 +317,7 @@ def subjects_of_run(
         for part in parts(name):
             if part not in known:
                 raise UserError(unknown("subject", part, known, f" of {config.dataset}"))
+    check_together(config.subjects)
     return list(config.subjects) or known
 
 

@@ -6,8 +6,10 @@ Its class noun names all of them ("dog and teapot"), its photos are those of all
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from benchmark.errors import UserError, shown
 from benchmark.subjects import Dataset, Subject, SubjectFacts
 
 SIGN = "+"
@@ -16,6 +18,21 @@ SIGN = "+"
 def parts(subject: str) -> list[str]:
     """The subjects that a name stands for; most names stand for themselves."""
     return subject.split(SIGN)
+
+
+def check_together(subjects: Sequence[str]) -> None:
+    """UserError for a subject beside itself, and for the same ones together in another order."""
+    seen: dict[tuple[str, ...], str] = {}
+    for name in subjects:
+        alike = tuple(sorted(parts(name)))
+        if len(set(alike)) < len(alike):
+            raise UserError(f"subjects: {shown(name)} has one subject twice; name each once")
+        if other := seen.get(alike):
+            raise UserError(
+                f"subjects: {shown(other)} and {shown(name)} are the same ones together, which "
+                "would count as two; leave one out"
+            )
+        seen[alike] = name
 
 
 def facts_together(dataset: Dataset, name: str) -> SubjectFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from benchmark.errors import UserError
@@ -62,6 +63,25 @@ def _check_pair(one: Planned, two: Planned) -> None:
     for what, of in SCORING.items():
         scored = [_together(of(cell) for cell in cells) for _, cells in (one, two)]
         _same(one, two, what, scored, lacking_differs=False)
+    _check_written(one, two)
+
+
+def _check_written(one: Planned, two: Planned) -> None:
+    """UserError where metrics of two names, each in one run alone, write scores of one name."""
+    from benchmark.metrics import get_metric, own_metric_names
+
+    own = set(own_metric_names())  # no two of these do
+    named = [{name for cell in cells for name in cell.metrics} - own for _, cells in (one, two)]
+    for mine in sorted(named[0] - named[1]):
+        for theirs in sorted(named[1] - named[0]):
+            taken: list[str] = []
+            with contextlib.suppress(Exception):  # a package that is not here says nothing
+                taken = sorted(get_metric(mine).EMITS.keys() & get_metric(theirs).EMITS.keys())
+            if taken:
+                raise UserError(
+                    f"metric {mine!r} of {one[0]} and metric {theirs!r} of {two[0]} both write "
+                    f"{taken[0]!r}, and nobody could tell them apart; report these runs one by one"
+                )
 
 
 def _check_subject(subject: str, one: Planned, two: Planned) -> None:

@@ -21,6 +21,7 @@ from benchmark.environment_words import machines, software
 from benchmark.errors import UserError
 from benchmark.protocols import as_published, get_protocol, protocol_names
 from benchmark.stats import compare, summarise
+from benchmark.together import parts as parts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +53,9 @@ def measured_finding(claim: Claim, expression: Expression, study: Study) -> Find
         _check_shared(cells, expression.subject, study, named)
         used += cells
         sides.append((arm.method, preset, named))
+    together = any(len(parts_of(cell.subject)) > 1 for cell in used)
+    if together and (claim.protocol or (scored and claim.on in HUB)):
+        raise NotMeasuredError("the run's subjects are learned together, the claim's one by one")
     if claim.protocol or (scored and claim.on in HUB):
         taken = prompts_taken(used, study)
         if taken is not None and taken[0] < taken[1]:
@@ -70,7 +74,7 @@ def measured_finding(claim: Claim, expression: Expression, study: Study) -> Find
     whole = study.whole.subjects if study.whole and (scored or claim.protocol) else 0
     return replace(
         finding,
-        label=_label(study, part=(finding.subjects or 0) < whole),
+        label=_label(study, (finding.subjects or 0) < whole, together),
         run=study.name,
         kind=_kind(expression.subject),
         evidence=_evidence(
@@ -255,13 +259,14 @@ def _kind(subject: Measure | MetricName) -> Kind:
     return subject.kind if isinstance(subject, Measure) else "measured"
 
 
-def _label(study: Study, part: bool) -> str | None:
+def _label(study: Study, part: bool, together: bool) -> str | None:
     """What sets the figure apart from the claim's, joined by commas; None where nothing does."""
     backbone = study.shared("backbone")
     words = {
         "toy": backbone == "toy" or study.shared("dataset") == "toyworld",
         "random weights": backbone.startswith("blank-"),
         "part": part,
+        "subjects together": together,
         "mixed software": _software(study) != "",
     }
     return ", ".join(word for word, holds in words.items() if holds) or None

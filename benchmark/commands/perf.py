@@ -10,6 +10,7 @@ import typer
 
 from benchmark.commands import FAILED, INTERRUPTED, examples
 from benchmark.commands.as_json import print_json
+from benchmark.errors import UserError
 
 if TYPE_CHECKING:
     from benchmark.perf.compare import Comparison
@@ -127,6 +128,10 @@ def compare(
     from benchmark.perf.stored import read
 
     found = compared(read(base), read(new))
+    if base.read_bytes() == new.read_bytes():
+        raise UserError(
+            f"{base} and {new} are one measurement; give that of the base and that of the change"
+        )
     alone = str(json_) == "-"
     # A job's log is no terminal, and as wide as need be.
     width = None if (sys.stderr if alone else sys.stdout).isatty() else LOG_WIDTH

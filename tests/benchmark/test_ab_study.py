@@ -220,7 +220,9 @@ def test_files_are_read_back_and_an_answer_that_is_there_twice_counts_once(files
     known = read_key(path)
     assert known == key(pair("p0"), pair("p1", "cat"))
     line = 'study-1,"anna, b.",p0,p0-1,p0-0,right,2.5'
-    found = read_answers([answers(line, line.replace("p0", "p1"), line)], known)
+    same = line.replace("anna, b.", "Anna, B. ")  # the same person
+    assert same != line
+    found = read_answers([answers(line, line.replace("p0", "p1"), line, same)], known)
     assert [(row["rater"], row["pair"]) for row in found] == [
         ("anna, b.", "p0"),
         ("anna, b.", "p1"),

@@ -21,7 +21,7 @@ from benchmark.environment_record import (
     recorded_environment,
     used,
 )
-from benchmark.environment_words import in_words, machines, software
+from benchmark.environment_words import in_words, machines, made_by, software
 from benchmark.records import write_sealed
 from benchmark.torch_environment import attention_backend, record_worker, torch_environment
 
@@ -37,6 +37,17 @@ def test_the_machine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     assert facts["packages"]["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
     given = [facts[name] for name in ("device", "threads_per_cell", "cells_at_a_time")]
     assert given == ["cuda:0", 3, 2]
+
+
+def test_versions_of_this_project_are_named_where_all_are_known() -> None:
+    def by(version: str | None, **more: object) -> dict[str, object]:
+        return {"packages": {"textboost-bench": version}, "worker": {}, **more}
+
+    assert made_by(by("0.1.0")) == "0.1.0"
+    assert made_by(by("0.2.0", other_environments=[by("0.1.0")])) == "0.1.0 and 0.2.0"
+    assert made_by(by("0.2.0", other_environments=[by(None)])) is None
+    assert made_by(by("0.2.0", earlier_not_known=True)) is None
+    assert made_by({}) is None
 
 
 def test_the_parent_needs_no_torch() -> None:

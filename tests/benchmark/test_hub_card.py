@@ -1,4 +1,5 @@
 import string
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -185,6 +186,8 @@ def test_only_what_was_counted_is_told_of_the_training():
     assert "| trained parameters | 33,100 |" in body
     assert "steps done" not in body
     assert "| settings.steps | 120 |" in body
+    assert "| textboost-bench |" not in body  # nobody knows
+    assert "| textboost-bench | 0.1.0 |" in card(replace(model(), made_by="0.1.0"))
 
 
 NASTY = st.text(st.characters() | st.sampled_from("`\n\r-:#'\"{}[]|<>&*!%@\\\x85\u2028\ufeff"))

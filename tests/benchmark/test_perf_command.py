@@ -96,6 +96,9 @@ def test_a_run_against_a_base_writes_two_files_that_can_be_compared(tmp_path, mo
     assert "score" in compared.output
     assert "note:" not in compared.output
     assert len(history.read_text().splitlines()) == 2
+    itself = tbbench("compare", out, out)
+    assert itself.exit_code != 0
+    assert "are one measurement" in str(itself.exception)
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,13 @@ def test_methods_of_one_subject_and_unknown_parts_are_refused(small: Small) -> N
         pair_cell(small, methods=[{"name": "dreambooth", "preset": "toy"}])
     with pytest.raises(UserError, match="unknown subject 'rain_bot'"):
         plan(small(subjects=["spotted_dog+rain_bot"]))
+    inversion = [{"name": "textual-inversion", "preset": "toy"}]
+    for subjects, said in (
+        (["spotted_dog+spotted_dog"], "has one subject twice"),
+        ([PAIR, "rain_boot+spotted_dog"], "are the same ones together"),
+    ):
+        with pytest.raises(UserError, match=said):
+            plan(small(subjects=subjects, methods=inversion))
 
 
 def test_thumbnails_show_the_photos_of_both(tmp_path: Path) -> None:

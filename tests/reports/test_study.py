@@ -1,12 +1,16 @@
 """Several runs in one report: what is merged, what is told apart, and what is refused."""
 
 import json
+import sys
+import types
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 
 import pandas as pd
 import pytest
 
 import reports
+from benchmark import metrics
 from benchmark.collect import collect
 from benchmark.errors import UserError
 from benchmark.records import write_sealed
@@ -117,6 +121,28 @@ def test_the_same_name_for_another_treatment_says_which_run(tmp_path, change, ma
     assert methods(study.results()) == methods(study.costs()) == methods(study.cells()) == expected
     assert {info["preset"] for info in study.cell_info()} == {"toy, run a", "toy, run b"}
     assert any("textboost (toy) differs between these runs" in said for said in study.warnings)
+
+
+def test_two_metrics_of_packages_that_write_one_name_are_not_pooled(tmp_path, monkeypatch):
+    """As of a package and its fork, each the metric of one run."""
+    points = []
+    for name, emits in (("sharp-a", {"sharp": "higher"}), ("sharp-b", {"sharp": "lower"})):
+        module = types.ModuleType(name.replace("-", "_"))
+        module.EMITS = emits
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        points.append(EntryPoint(name, module.__name__, metrics.ENTRY_POINTS))
+    monkeypatch.setattr(metrics, "entry_points", lambda group: points)
+    one, two, other = (
+        made(tmp_path / folder, cell(method, "dog_a", metrics={metric: "1"}))
+        for folder, method, metric in (
+            ("a", "base", "sharp-a"),
+            ("b", "textboost", "sharp-b"),
+            ("c", "textboost", "not-installed"),
+        )
+    )
+    with pytest.raises(UserError, match=r"'sharp-a' of .*a and metric 'sharp-b' of .*b both"):
+        merge([one, two])
+    merge([one, other])
 
 
 def test_more_subjects_of_the_same_treatment_on_the_same_machine_are_one_method(tmp_path):

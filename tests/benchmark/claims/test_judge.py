@@ -211,6 +211,15 @@ def test_a_part_of_the_subjects_is_named_and_labelled():
     assert one(SECONDS, with_whole(25), backbone="sd15").label is None
 
 
+def test_subjects_that_are_learned_together_are_no_subjects_of_a_papers():
+    pairs = [f"{name}+other" for name in EIGHT]
+    together = study(two([0.5] * 8, [0.1] * 8), subjects=pairs)
+    found = one(DIFFERENCE, together, backbone="sd15")
+    assert (found.verdict, "learned together" in found.evidence) == ("NOT MEASURED", True)
+    free = one("difference(CLIP-T, textboost, dreambooth) > 0", together)
+    assert (free.verdict, free.label) == ("SUPPORTED", "subjects together")
+
+
 def test_a_papers_score_needs_all_prompts():
     found = one(DIFFERENCE, with_whole(25), backbone="sd15")
     assert (found.verdict, found.evidence) == ("NOT MEASURED", "run: only 2 of 25 prompts")
