@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -75,12 +76,13 @@ def find_pictures(request: Request) -> Found:
     batches: list[Batch] = []
     known: list[set[Place]] = []
     checksums: dict[Path, str] = {}
+    sizes: dict[Path, tuple[int, int]] = {}
     for reading, targets in zip(readings, own, strict=True):
         matched, faults, twice = match(reading, targets)
         problems += faults
         known.append(twice | {(b.method, b.key, *at) for b in matched for at in b.pictures})
         for batch in matched:
-            good, faults = _open_all(batch, checksums)
+            good, faults = _open_all(batch, checksums, sizes)
             problems += faults
             if good.pictures:
                 batches.append(good)
@@ -88,6 +90,7 @@ def find_pictures(request: Request) -> Found:
     for reading, targets, places in zip(readings, own, known, strict=True):
         lacking = missing(methods_of(reading), targets, request.seeds, used, places)
         problems += [problem for problem in lacking if _is_due(problem, request)]
+    problems += _sizes(batches, sizes)
     problems += _repeated(batches, checksums)
     problems += _unlike(batches)
     notes = dict.fromkeys(reading.backbone_note for reading in readings if reading.backbone_note)
@@ -135,7 +138,9 @@ def _is_due(problem: Problem, request: Request) -> bool:
     )
 
 
-def _open_all(batch: Batch, checksums: dict[Path, str]) -> tuple[Batch, list[Problem]]:
+def _open_all(
+    batch: Batch, checksums: dict[Path, str], sizes: dict[Path, tuple[int, int]]
+) -> tuple[Batch, list[Problem]]:
     """The batch without the pictures that cannot be read, and what there is to say of the rest."""
     good, problems = {}, []
     for (id, seed), record in batch.pictures.items():
@@ -153,11 +158,37 @@ def _open_all(batch: Batch, checksums: dict[Path, str]) -> tuple[Batch, list[Pro
             continue
         good[id, seed] = record
         checksums[record.file] = opened.sha256
+        sizes[record.file] = opened.image.size
         if opened.lossy:
             problems.append(Problem("lossy", opened.lossy, **about))
         if opened.transparent:
             problems.append(Problem("transparent", "some pixels are not opaque", **about))
     return replace(batch, pictures=good), problems
+
+
+def _sizes(batches: Sequence[Batch], sizes: Mapping[Path, tuple[int, int]]) -> list[Problem]:
+    """Pictures made elsewhere of unlike sizes, which may not be compared as they were meant to be,
+    and those of which encoders see the middle alone."""
+    made = [
+        (batch, id, seed, record)
+        for batch in batches
+        if batch.target.cell is None
+        for (id, seed), record in batch.pictures.items()
+    ]
+    problems: list[Problem] = []
+    if not made:
+        return problems
+    ((usual, _),) = Counter(sizes[record.file] for *_, record in made).most_common(1)
+    for batch, id, seed, record in made:
+        width, height = sizes[record.file]
+        about = (record.where, batch.method, batch.target.subject, id, seed)
+        if (width, height) != usual:
+            what = f"{width} by {height} pixels, not {usual[0]} by {usual[1]}"
+            problems.append(Problem("size", what, *about))
+        if width != height:
+            what = f"{width} by {height} pixels; the square in the middle is scored"
+            problems.append(Problem("cropped", what, *about))
+    return problems
 
 
 def _repeated(batches: Iterable[Batch], checksums: dict[Path, str]) -> list[Problem]:

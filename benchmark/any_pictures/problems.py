@@ -23,10 +23,12 @@ KINDS = {
     "no-picture": "files that are no pictures",
     "lossy": "pictures from lossy files",
     "transparent": "pictures with transparent pixels",
+    "size": "pictures of another size than most",
+    "cropped": "pictures that are not square",
     "repeated": "pictures that are the same as another of their prompt",
     "unlike": "subjects whose photo or prompts differ between methods",
 }
-NOTES = ("no-picture", "lossy", "transparent", "repeated", "unlike")
+NOTES = ("no-picture", "lossy", "transparent", "size", "cropped", "repeated", "unlike")
 """Kinds that leave no picture out: `--strict` lets them pass."""
 ONE_MISSING = "there is no such picture"
 ALL_MISSING = "there is no picture of this subject"

@@ -214,6 +214,26 @@ def test_one_picture_for_several_seeds_is_told(tmp_path: Path, score: Score) -> 
     assert "the same as another of their prompt" in done.out + done.err
 
 
+def test_pictures_of_another_size_and_cropped_ones_are_told(tmp_path: Path, score: Score) -> None:
+    """As methods whose pictures were made at 512 and at 1024, or cut from a sheet."""
+    folder = textboost_folder(tmp_path / "mine")
+    one, other = sorted((folder / "seed0" / SUBJECTS[0]).iterdir())
+    for file, size in ((one, (32, 32)), (other, (64, 40))):
+        with Image.open(file) as picture:
+            resized = picture.resize(size)
+        resized.save(file)
+    done = score(folder, *TOY)
+    assert done.code == 0
+    told = done.problems[done.problems["kind"].isin(["size", "cropped"])]
+    assert sorted(zip(told["kind"], told["what"], strict=True)) == [
+        ("cropped", "64 by 40 pixels; the square in the middle is scored"),
+        ("size", "32 by 32 pixels, not 64 by 64"),
+        ("size", "64 by 40 pixels, not 64 by 64"),
+    ]
+    assert "pictures of another size than most" in done.out + done.err
+    assert done.results["image"].nunique() >= 8  # none is left out
+
+
 @pytest.mark.slow
 def test_a_run_keeps_its_methods_presets_and_backbone(tmp_path: Path, small, score: Score) -> None:
     from rich.console import Console
