@@ -54,9 +54,11 @@ def measured_finding(claim: Claim, expression: Expression, study: Study) -> Find
         used += cells
         sides.append((arm.method, preset, named))
     together = any(len(parts_of(cell.subject)) > 1 for cell in used)
-    if together and (claim.protocol or (scored and claim.on in HUB)):
-        raise NotMeasuredError("the run's subjects are learned together, the claim's one by one")
     if claim.protocol or (scored and claim.on in HUB):
+        if together:
+            raise NotMeasuredError(
+                "the run's subjects are learned together, the claim's one by one"
+            )
         taken = prompts_taken(used, study)
         if taken is not None and taken[0] < taken[1]:
             raise NotMeasuredError(f"only {taken[0]} of {taken[1]} prompts")

@@ -101,6 +101,16 @@ def test_a_run_against_a_base_writes_two_files_that_can_be_compared(tmp_path, mo
     assert "are one measurement" in str(itself.exception)
 
 
+def stopped(there, folder):
+    """What a run prints that is stopped in a folder with these files."""
+    for name in there:
+        (folder / name).touch()
+    clone = benchmark.perf.session.running_tree()
+    found = tbbench("run", "--case", "plan", "--against", clone, "--out", "p.json")
+    assert found.exit_code == 130
+    return found.output
+
+
 @pytest.mark.parametrize(
     ("there", "told"),
     [
@@ -115,12 +125,7 @@ def test_a_run_that_is_stopped_says_what_is_not_its_own(there, told, tmp_path, m
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(benchmark.perf.session, "measure", stop)
-    for name in there:
-        (tmp_path / name).touch()
-    clone = benchmark.perf.session.running_tree()
-    found = tbbench("run", "--case", "plan", "--against", clone, "--out", "p.json")
-    assert found.exit_code == 130
-    assert found.output.endswith(told)
+    assert stopped(there, tmp_path).endswith(told)
 
 
 @pytest.mark.parametrize(
@@ -145,12 +150,7 @@ def test_a_run_that_is_stopped_between_its_files_says_which_it_wrote(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(benchmark.perf.session, "measure", measured_as({}))
     monkeypatch.setattr(benchmark.perf.session, "save", save_and_stop)
-    for name in there:
-        (tmp_path / name).touch()
-    clone = benchmark.perf.session.running_tree()
-    found = tbbench("run", "--case", "plan", "--against", clone, "--out", "p.json")
-    assert found.exit_code == 130
-    assert found.output.endswith(f"stopped, and {told}")
+    assert stopped(there, tmp_path).endswith(f"stopped, and {told}")
 
 
 def test_a_case_that_the_bases_process_dies_of_fails_the_gate(tmp_path, monkeypatch):
